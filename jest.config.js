@@ -1,0 +1,31 @@
+const swc = [
+  '@swc/jest',
+  {
+    jsc: {
+      target: 'es2022',
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+    },
+    module: { type: 'es6' },
+  },
+];
+
+/** What every jest run here shares; `jest.interop.config.js` adds the suites that need foreign programs. */
+export const shared = {
+  testEnvironment: 'node',
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': swc },
+  moduleNameMapper: {
+    '^nestjs-connect$': '<rootDir>/lib/index.ts',
+    // The array: the rule also hits node_modules, where the .js file itself is meant.
+    '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],
+  },
+};
+
+export default {
+  ...shared,
+  testMatch: ['<rootDir>/{lib,sample,conformance,test}/**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/interop/'],
+};
