@@ -1,0 +1,62 @@
+/**
+ * Which compression a request uses and a response may use, by the names in their headers.
+ *
+ * Spec: gRPC, "Compression"; Connect protocol, "Unary-Request" (Content-Encoding, Accept-Encoding).
+ */
+import { Code } from '../rpc/code.js';
+import { ConnectError } from '../rpc/connect-error.js';
+import { type Compression } from './compression.js';
+
+/** The compressions of a route, ready for look-ups. */
+export class CompressionTable {
+  readonly #byName: ReadonlyMap<string, Compression>;
+  /** For `accept-encoding` headers: the names, joined. */
+  readonly names: string;
+
+  constructor(compressions: readonly Compression[]) {
+    this.#byName = new Map(compressions.map((compression) => [compression.name, compression]));
+    this.names = compressions.map(({ name }) => name).join(',');
+  }
+
+  /**
+   * @param name As the request declares it; `undefined` and `"identity"` mean none.
+   * @throws ConnectError `unimplemented`, with the names that are supported.
+   */
+  forRequest(name: string | undefined): Compression | undefined {
+    if (name === undefined || name === '' || name === IDENTITY) {
+      return undefined;
+    }
+    const compression = this.#byName.get(name);
+    if (compression === undefined) {
+      throw new ConnectError(`unknown compression "${name}": supported are ${this.names || 'none'}`, {
+        code: Code.Unimplemented,
+      });
+    }
+    return compression;
+  }
+
+  /**
+   * @param accepted The client's list, in its order of preference, for example `"br, gzip;q=0.5"`.
+   * @returns The first that is supported; `undefined` for none.
+   */
+  forResponse(accepted: string | undefined): Compression | undefined {
+    if (accepted === undefined) {
+      return undefined;
+    }
+    for (const item of accepted.split(',')) {
+      const [name = '', ...parameters] = item.split(';');
+      const compression = this.#byName.get(name.trim());
+      if (compression !== undefined && !parameters.some(isRefusal)) {
+        return compression;
+      }
+    }
+    return undefined;
+  }
+}
+
+const IDENTITY = 'identity';
+
+/** Browsers and proxies use quality values; `q=0` means "not this one". (RFC 9110, section 12.4.2) */
+function isRefusal(parameter: string): boolean {
+  return /^\s*q=0(\.0*)?\s*$/i.test(parameter);
+}
