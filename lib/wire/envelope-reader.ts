@@ -1,0 +1,140 @@
+/**
+ * Chunks as the network cuts them, to envelopes as the peer wrote them.
+ *
+ * Pulled, not pushed: nothing is cut out before it is asked for. An envelope that lies in one chunk is handed
+ * out as a view of it; one that spans chunks is copied once, when its last byte is there. Memory grows with
+ * what has arrived, never with what a prefix promises.
+ */
+import { Code } from '../rpc/code.js';
+import { ConnectError } from '../rpc/connect-error.js';
+import { ENVELOPE_PREFIX_BYTES, FLAG_COMPRESSED } from './envelope.js';
+
+export class EnvelopeReader {
+  /** Flags of the envelope that {@link read} returned last. */
+  flags = 0;
+
+  #chunks: Uint8Array[] = [];
+  /** Where the first chunk's unread bytes begin. */
+  #offset = 0;
+  #bufferedBytes = 0;
+  /** Payload length of the envelope whose prefix was read; -1 before. */
+  #length = -1;
+
+  /** @param limitBytes Largest payload; the prefix of a larger one is refused. */
+  constructor(private readonly limitBytes: number) {}
+
+  /** True in the middle of an envelope: its first byte has come, its last one has not been read. */
+  get isMidEnvelope(): boolean {
+    return this.#bufferedBytes > 0 || this.#length !== -1;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (chunk.byteLength > 0) {
+      this.#chunks.push(chunk);
+      this.#bufferedBytes += chunk.byteLength;
+    }
+  }
+
+  /**
+   * Takes the next envelope out, and sets {@link flags}.
+   *
+   * @returns Its payload; `undefined` while it is not complete.
+   * @throws ConnectError `resource_exhausted` when its prefix announces more than the limit.
+   */
+  read(): Uint8Array | undefined {
+    if (this.#length === -1) {
+      if (this.#bufferedBytes < ENVELOPE_PREFIX_BYTES) {
+        return undefined;
+      }
+      this.#readPrefix();
+    }
+    if (this.#bufferedBytes < this.#length) {
+      return undefined;
+    }
+    const payload = this.#take(this.#length);
+    this.#length = -1;
+    return payload;
+  }
+
+  /** Forgets everything that was not read. */
+  clear(): void {
+    this.#chunks = [];
+    this.#offset = this.#bufferedBytes = 0;
+    this.#length = -1;
+  }
+
+  #readPrefix(): void {
+    const prefix = this.#take(ENVELOPE_PREFIX_BYTES);
+    const length = readUint32(prefix, 1);
+    this.flags = prefix[0] as number;
+    if (length > maxPayloadBytes(this.limitBytes, this.flags)) {
+      throw messageTooLarge(length, this.limitBytes);
+    }
+    this.#length = length;
+  }
+
+  #take(count: number): Uint8Array {
+    const first = this.#chunks[0];
+    if (first === undefined || count === 0) {
+      return EMPTY;
+    }
+    this.#bufferedBytes -= count;
+    const end = this.#offset + count;
+    if (end > first.byteLength) {
+      return this.#copyOut(count);
+    }
+    const view = first.subarray(this.#offset, end);
+    this.#offset = end;
+    if (end === first.byteLength) {
+      this.#chunks.shift();
+      this.#offset = 0;
+    }
+    return view;
+  }
+
+  #copyOut(count: number): Uint8Array {
+    const copy = Buffer.allocUnsafe(count);
+    let filled = 0;
+    let used = 0;
+    while (filled < count) {
+      // The caller made sure that the chunks hold `count` bytes.
+      const chunk = this.#chunks[used] as Uint8Array;
+      const part = chunk.subarray(this.#offset, this.#offset + count - filled);
+      copy.set(part, filled);
+      filled += part.byteLength;
+      this.#offset += part.byteLength;
+      if (this.#offset === chunk.byteLength) {
+        used++;
+        this.#offset = 0;
+      }
+    }
+    this.#chunks.splice(0, used);
+    return copy;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Big-endian; the four bytes are there. */
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) * 2 ** 24 +
+    (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
+  );
+}
+
+/**
+ * The limit counts decompressed bytes. Data that does not compress grows a little when it is compressed all
+ * the same, and must not fail for it.
+ */
+export function maxPayloadBytes(limitBytes: number, flags: number): number {
+  return (flags & FLAG_COMPRESSED) === 0 ? limitBytes : limitBytes + limitBytes / 256 + 256;
+}
+
+/** @param bytes Size of the message; `undefined` when only the excess is known. */
+export function messageTooLarge(bytes: number | undefined, limitBytes: number): ConnectError {
+  const size = bytes === undefined ? 'message' : `message of ${bytes} bytes`;
+  return new ConnectError(`${size} is larger than the limit of ${limitBytes} bytes`, {
+    code: Code.ResourceExhausted,
+  });
+}

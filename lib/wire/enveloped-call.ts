@@ -1,0 +1,265 @@
+/**
+ * A call whose messages travel in envelopes: all of gRPC and gRPC-Web, and Connect's streams.
+ *
+ * A protocol adds what differs: its headers, and how a response ends. A unary call does not become a stream
+ * of one: its single envelope is decoded where it lies, and the answer leaves with its ending in one step.
+ */
+import { type Compression } from '../compression/compression.js';
+import { Code } from '../rpc/code.js';
+import { ConnectError } from '../rpc/connect-error.js';
+import { type EncodedMessage } from '../rpc/message-flow.js';
+import { type SingleReplyCall, type StreamReplyCall } from '../rpc/server-call.js';
+import { ENVELOPE_PREFIX_BYTES, encodeEnvelope, FLAG_COMPRESSED, sealEnvelope } from './envelope.js';
+import { EnvelopeReader } from './envelope-reader.js';
+import { type Exchange } from './exchange.js';
+import { IncomingCall } from './incoming-call.js';
+import { type MessageFormat } from './message-format.js';
+import { type EnvelopeDecoder, RequestSource } from './request-source.js';
+import { type Route } from './route.js';
+
+/** What the request's headers ask for. */
+export interface EnvelopedRequest {
+  readonly timeoutMs: number | undefined;
+  /** How the request's compressed envelopes are compressed. */
+  readonly requestCompression: Compression | undefined;
+  /** How the response may be compressed. */
+  readonly responseCompression: Compression | undefined;
+}
+
+export abstract class EnvelopedCall
+  extends IncomingCall
+  implements SingleReplyCall<unknown>, StreamReplyCall<unknown>, EnvelopeDecoder
+{
+  isReady = true;
+  protected responseCompression: Compression | undefined;
+
+  readonly #reader: EnvelopeReader;
+  #requestCompression: Compression | undefined;
+  /** Unary and server streaming: the one request message, once it is there. */
+  #request: { readonly message: unknown } | undefined;
+  /** Client and bidi streaming. */
+  #source: RequestSource | undefined;
+  #readyListener: (() => void) | undefined;
+  #hasSentHead = false;
+
+  constructor(
+    exchange: Exchange,
+    route: Route,
+    private readonly format: MessageFormat,
+  ) {
+    super(exchange, route);
+    this.#reader = new EnvelopeReader(route.options.receiveLimitBytes);
+  }
+
+  /** @throws ConnectError When a header is wrong. */
+  protected abstract readRequest(exchange: Exchange): EnvelopedRequest;
+  /** Sends the head of a response that messages follow. */
+  protected abstract sendHead(): void;
+  /** Ends a response whose head was sent. */
+  protected abstract sendEnd(error: ConnectError | undefined): void;
+  /** Sends a whole response: head, at most one message, ending. */
+  protected abstract sendWhole(message: EncodedMessage | undefined, error: ConnectError | undefined): void;
+
+  get isMidMessage(): boolean {
+    return this.#source === undefined
+      ? !this.isReplied && this.#request === undefined
+      : this.#source.isMidMessage;
+  }
+
+  /** Reads the headers and begins to receive. */
+  begin(): void {
+    this.exchange.start(this);
+    try {
+      const request = this.readRequest(this.exchange);
+      this.#requestCompression = request.requestCompression;
+      this.responseCompression = request.responseCompression;
+      this.startDeadline(request.timeoutMs);
+    } catch (error) {
+      this.fail(error as ConnectError); // Header parsing throws nothing else.
+      return;
+    }
+    if (this.route.spec.streamsRequests) {
+      this.exchange.pause();
+      this.#source = new RequestSource(this.exchange, this.#reader, this);
+      this.#invokeWithStream(this.#source);
+    }
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#source !== undefined) {
+      this.#source.push(chunk);
+    } else if (!this.isReplied) {
+      this.#reader.push(chunk);
+      this.#readSingleRequest();
+    }
+  }
+
+  onEnd(): void {
+    if (this.#source !== undefined) {
+      this.#source.end();
+    } else if (!this.isReplied) {
+      this.#endSingleRequest();
+    }
+  }
+
+  onDrain(): void {
+    this.isReady = true;
+    this.#readyListener?.();
+  }
+
+  override onClose(): void {
+    super.onClose();
+    // A handler may have answered and still read its requests, or wait for credit: nothing comes any more.
+    this.#source?.abort(CALL_ENDED);
+    this.onDrain();
+    this.#reader.clear();
+    this.#readyListener = undefined;
+  }
+
+  onReady(listener: () => void): void {
+    this.#readyListener = listener;
+  }
+
+  flushHeaders(): void {
+    if (!this.#hasSentHead && !this.isReplied && this.route.spec.streamsResponses) {
+      this.#hasSentHead = true;
+      this.sendHead();
+    }
+  }
+
+  encode(message: unknown): EncodedMessage {
+    const envelope = this.format.encode(message, ENVELOPE_PREFIX_BYTES);
+    return this.responseCompression !== undefined && this.#isWorthCompressing(envelope)
+      ? encodeEnvelope(
+          FLAG_COMPRESSED,
+          this.responseCompression.compress(envelope.subarray(ENVELOPE_PREFIX_BYTES)),
+        )
+      : sealEnvelope(envelope, 0);
+  }
+
+  write(message: EncodedMessage): void {
+    if (this.isReplied) {
+      return;
+    }
+    this.flushHeaders();
+    this.isReady = this.exchange.write(message);
+  }
+
+  succeed(message: unknown): void {
+    if (this.isReplied) {
+      return;
+    }
+    let envelope: EncodedMessage;
+    try {
+      envelope = this.encode(message);
+    } catch (error) {
+      this.fail(error as ConnectError); // Encoding throws nothing else.
+      return;
+    }
+    this.isReplied = true;
+    this.sendWhole(envelope, undefined);
+  }
+
+  complete(): void {
+    this.#end(undefined);
+  }
+
+  fail(error: ConnectError): void {
+    this.#end(error);
+  }
+
+  decodeEnvelope(flags: number, payload: Uint8Array): unknown {
+    if ((flags & ~FLAG_COMPRESSED) !== 0) {
+      throw new ConnectError(
+        `unknown flags 0x${flags.toString(16)} in an envelope: only 0x1 (compressed) is known`,
+        {
+          code: Code.Internal,
+        },
+      );
+    }
+    const isCompressed = (flags & FLAG_COMPRESSED) !== 0;
+    if (isCompressed && this.#requestCompression === undefined) {
+      throw new ConnectError('compressed message, but the request declares no compression', {
+        code: Code.Internal,
+      });
+    }
+    return this.format.decode(payload, isCompressed ? this.#requestCompression : undefined);
+  }
+
+  truncated(): ConnectError {
+    return new ConnectError('the request ends in the middle of a message', { code: Code.Internal });
+  }
+
+  requestFailed(error: ConnectError): void {
+    this.terminate(error);
+  }
+
+  protected override cancel(reason: ConnectError): void {
+    super.cancel(reason);
+    this.#source?.abort(reason);
+    // Whoever waits for credit must not wait for ever: there is nothing to wait for.
+    this.onDrain();
+  }
+
+  #end(error: ConnectError | undefined): void {
+    if (this.isReplied) {
+      return;
+    }
+    this.isReplied = true;
+    if (this.#hasSentHead) {
+      this.sendEnd(error);
+    } else {
+      this.sendWhole(undefined, error);
+    }
+  }
+
+  #isWorthCompressing(envelope: Uint8Array): boolean {
+    return envelope.byteLength - ENVELOPE_PREFIX_BYTES >= this.route.options.compressMinBytes;
+  }
+
+  #readSingleRequest(): void {
+    try {
+      for (let payload = this.#reader.read(); payload !== undefined; payload = this.#reader.read()) {
+        if (this.#request !== undefined) {
+          throw cardinality('more than one');
+        }
+        this.#request = { message: this.decodeEnvelope(this.#reader.flags, payload) };
+      }
+    } catch (error) {
+      this.fail(error as ConnectError); // Reading and decoding throw nothing else.
+    }
+  }
+
+  #endSingleRequest(): void {
+    if (this.#reader.isMidEnvelope) {
+      this.fail(this.truncated());
+    } else if (this.#request === undefined) {
+      this.fail(cardinality('no'));
+    } else {
+      this.#invokeWithMessage(this.#request.message);
+    }
+  }
+
+  #invokeWithMessage(message: unknown): void {
+    const { handler } = this.route;
+    if (handler.kind === 'unary' || handler.kind === 'server_streaming') {
+      handler.invoke(message, this);
+    }
+  }
+
+  #invokeWithStream(source: RequestSource): void {
+    const { handler } = this.route;
+    if (handler.kind === 'client_streaming' || handler.kind === 'bidi_streaming') {
+      handler.invoke(source, this);
+    }
+  }
+}
+
+const CALL_ENDED = new ConnectError('the call has ended', { code: Code.Canceled });
+
+/** gRPC status codes: a request with another number of messages than the method has is `unimplemented`. */
+function cardinality(count: string): ConnectError {
+  return new ConnectError(`${count} request message, but the method takes exactly one`, {
+    code: Code.Unimplemented,
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * An application's headers and trailers on their way out: the names that belong to the protocols and to HTTP
+ * are dropped, so that no handler and no relayed error can break the framing.
+ */
+import { type RpcHeaders } from '../rpc/headers.js';
+
+const RESERVED = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'date',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'accept-encoding',
+]);
+
+/** Tells whether a name, in lower case, may not be set by an application. */
+export function isReservedHeader(name: string): boolean {
+  return (
+    RESERVED.has(name) ||
+    name.startsWith('grpc-') ||
+    name.startsWith('connect-') ||
+    name.startsWith('trailer-connect-') ||
+    name.startsWith(':')
+  );
+}
+
+/**
+ * Adds an application's headers to a list that is about to be sent.
+ *
+ * @param headers `undefined` when the application never asked for them.
+ * @param prefix Put in front of each name: `"trailer-"` for Connect's unary trailers.
+ */
+export function appendHeaders(list: string[], headers: RpcHeaders | undefined, prefix = ''): string[] {
+  if (headers !== undefined) {
+    for (const [name, value] of headers) {
+      if (!isReservedHeader(name)) {
+        list.push(prefix + name, value);
+      }
+    }
+  }
+  return list;
+}
