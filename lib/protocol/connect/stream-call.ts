@@ -1,0 +1,95 @@
+/**
+ * A Connect streaming call: envelopes both ways, HTTP status 200 whatever the outcome, end-stream last.
+ *
+ * Spec: Connect protocol, "Streaming-Request" and "Streaming-Response".
+ */
+import { type CompressionTable } from '../../compression/negotiate.js';
+import { Code } from '../../rpc/code.js';
+import { ConnectError } from '../../rpc/connect-error.js';
+import { type HeaderList } from '../../rpc/headers.js';
+import { type EncodedMessage } from '../../rpc/message-flow.js';
+import { EnvelopedCall, type EnvelopedRequest } from '../../wire/enveloped-call.js';
+import { type Exchange } from '../../wire/exchange.js';
+import { type MessageFormat } from '../../wire/message-format.js';
+import { appendHeaders } from '../../wire/response-headers.js';
+import { type Route } from '../../wire/route.js';
+import { encodeEndStream } from './end-stream.js';
+import { checkProtocolVersion, VERSION_HEADER } from './protocol-version.js';
+import { parseTimeout } from './timeout.js';
+
+/** What all streaming calls of a route in one codec share. */
+export interface StreamEndpoint {
+  readonly route: Route;
+  readonly format: MessageFormat;
+  readonly compressions: CompressionTable;
+  /** The headers of every response: content type and accepted compressions. */
+  readonly head: HeaderList;
+}
+
+export class ConnectStreamCall extends EnvelopedCall {
+  readonly protocol = 'connect';
+
+  constructor(
+    exchange: Exchange,
+    private readonly endpoint: StreamEndpoint,
+  ) {
+    super(exchange, endpoint.route, endpoint.format);
+  }
+
+  protected readRequest(exchange: Exchange): EnvelopedRequest {
+    const { compressions, route } = this.endpoint;
+    checkProtocolVersion(
+      exchange.header('connect-protocol-version'),
+      VERSION_HEADER,
+      route.options.requireProtocolVersion,
+    );
+    refuseContentEncoding(exchange.header('content-encoding'));
+    return {
+      requestCompression: compressions.forRequest(exchange.header('connect-content-encoding')),
+      responseCompression:
+        route.options.compressMinBytes === Infinity
+          ? undefined
+          : compressions.forResponse(exchange.header('connect-accept-encoding')),
+      timeoutMs: parseTimeout(exchange.header('connect-timeout-ms')),
+    };
+  }
+
+  protected sendHead(): void {
+    this.exchange.respond(200, this.#head());
+  }
+
+  protected sendEnd(error: ConnectError | undefined): void {
+    this.exchange.end(encodeEndStream(error, this.setResponseTrailers));
+  }
+
+  protected sendWhole(message: EncodedMessage | undefined, error: ConnectError | undefined): void {
+    const end = encodeEndStream(error, this.setResponseTrailers);
+    this.exchange.respondAndEnd(
+      200,
+      this.#head(),
+      message === undefined ? end : Buffer.concat([message, end]),
+    );
+  }
+
+  #head(): HeaderList {
+    const { head } = this.endpoint;
+    if (this.responseCompression === undefined && this.setResponseHeaders === undefined) {
+      return head;
+    }
+    const list = [...head];
+    if (this.responseCompression !== undefined) {
+      list.push('connect-content-encoding', this.responseCompression.name);
+    }
+    return appendHeaders(list, this.setResponseHeaders);
+  }
+}
+
+/** Streams compress message by message: a body that is compressed as a whole could not be read as it comes. */
+function refuseContentEncoding(encoding: string | undefined): void {
+  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
+    throw new ConnectError(
+      `content-encoding "${encoding}" is not possible in a stream: use connect-content-encoding`,
+      { code: Code.Unimplemented },
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { Code } from '../../rpc/code.js';
+import { parseTimeout } from './timeout.js';
+
+describe('parseTimeout (Connect protocol, "Timeout")', () => {
+  it.each([
+    ['0', 0],
+    ['1', 1],
+    ['250', 250],
+    ['007', 7],
+    ['9999999999', 9_999_999_999],
+    ['0000000001', 1],
+  ])('reads %j as %d ms', (value, ms) => {
+    expect(parseTimeout(value)).toBe(ms);
+  });
+
+  it('reads no header as no timeout', () => {
+    expect(parseTimeout(undefined)).toBeUndefined();
+  });
+
+  it.each([
+    '',
+    ' ',
+    ' 1',
+    '1 ',
+    '1\n',
+    '-1',
+    '+1',
+    '1.5',
+    '1e3',
+    '0x10',
+    '1s',
+    'NaN',
+    'Infinity',
+    '10000000000',
+    '00000000001',
+    '١٢',
+    '1, 2',
+  ])('rejects %j with invalid_argument, and quotes it', (value) => {
+    expect(() => parseTimeout(value)).toThrow(
+      expect.objectContaining({
+        code: Code.InvalidArgument,
+        rawMessage: `cannot parse connect-timeout-ms "${value}": expected 1 to 10 digits, such as "250"`,
+      }),
+    );
+  });
+});

@@ -1,0 +1,40 @@
+/**
+ * How a Connect unary call is answered: a bare message, or an error as JSON under its HTTP status.
+ *
+ * Spec: Connect protocol, "Unary-Response".
+ */
+import { type ConnectError } from '../../rpc/connect-error.js';
+import { type HeaderList, type RpcHeaders } from '../../rpc/headers.js';
+import { type Exchange } from '../../wire/exchange.js';
+import { appendHeaders } from '../../wire/response-headers.js';
+import { errorToJson } from './error-json.js';
+import { HTTP_STATUS } from './http-status.js';
+
+/** The application's headers and trailers; `undefined` when it never asked for them. */
+export interface UnaryMetadata {
+  readonly headers: RpcHeaders | undefined;
+  readonly trailers: RpcHeaders | undefined;
+}
+
+/** Trailing metadata travels as headers with this prefix: a bare body has no place for it. */
+const TRAILER_PREFIX = 'trailer-';
+
+export function appendMetadata(list: string[], { headers, trailers }: UnaryMetadata): string[] {
+  appendHeaders(list, headers);
+  return appendHeaders(list, trailers, TRAILER_PREFIX);
+}
+
+/** @param base Headers of every response of the endpoint, without a content type. */
+export function sendUnaryError(
+  exchange: Exchange,
+  error: ConnectError,
+  { base, metadata, status }: { base: HeaderList; metadata: UnaryMetadata; status?: number },
+): void {
+  const list = ['content-type', 'application/json', ...base];
+  appendHeaders(list, error.metadata);
+  exchange.respondAndEnd(
+    status ?? HTTP_STATUS[error.code],
+    appendMetadata(list, metadata),
+    Buffer.from(JSON.stringify(errorToJson(error)), 'utf8'),
+  );
+}

@@ -1,0 +1,26 @@
+/**
+ * The percent encoding of `grpc-message`.
+ *
+ * Not `encodeURIComponent`, which encodes spaces and throws on a lone surrogate.
+ *
+ * Spec: gRPC over HTTP/2, "Status-Message": every byte outside 0x20-0x7E, and "%" itself, in upper-case hex.
+ */
+
+const NEEDS_ENCODING = /[^\x20-\x24\x26-\x7e]/;
+
+/** @returns The text with every byte escaped that a header cannot carry. Never fails. */
+export function percentEncode(text: string): string {
+  return NEEDS_ENCODING.test(text) ? percentEncodeSlow(text) : text;
+}
+
+function percentEncodeSlow(text: string): string {
+  let encoded = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    encoded += byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : escapeByte(byte);
+  }
+  return encoded;
+}
+
+function escapeByte(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}

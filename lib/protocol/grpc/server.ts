@@ -1,0 +1,59 @@
+/**
+ * gRPC and gRPC-Web as server protocols: routes to endpoints, one per codec and content type.
+ */
+import { type Codec } from '../../codec/codec.js';
+import { CompressionTable } from '../../compression/negotiate.js';
+import { Code } from '../../rpc/code.js';
+import { type ConnectError } from '../../rpc/connect-error.js';
+import { type Exchange } from '../../wire/exchange.js';
+import { MessageFormat } from '../../wire/message-format.js';
+import { type Endpoint, type ServerProtocol } from '../../wire/protocol.js';
+import { type Route } from '../../wire/route.js';
+import { GrpcCall } from './call.js';
+import { statusTrailers } from './trailers.js';
+import { type GrpcVariant } from './variant.js';
+
+export function createGrpcProtocol(variant: GrpcVariant): ServerProtocol {
+  const recognizes = (contentType: string): boolean =>
+    variant.contentTypes.some((base) => contentType === base || contentType.startsWith(`${base}+`));
+  return Object.freeze({
+    name: variant.name,
+    endpoints: (route: Route) => route.options.codecs.flatMap((codec) => endpointsOf(route, codec, variant)),
+    getEndpoint: () => undefined,
+    recognizes,
+    owns: recognizes,
+    rejectUnknownMethod(exchange: Exchange, error: ConnectError): void {
+      if (!variant.refuse(exchange)) {
+        const [contentType = ''] = variant.contentTypes;
+        // Not a bare 404: the official gRPC-Web client reads no code out of an HTTP status.
+        exchange.respondAndEnd(200, ['content-type', contentType, ...statusTrailers(error, undefined)]);
+      }
+    },
+  });
+}
+
+function endpointsOf(route: Route, codec: Codec, variant: GrpcVariant): Endpoint[] {
+  const compressions = new CompressionTable(route.options.compressions);
+  const format = new MessageFormat(route, codec, Code.Internal);
+  return contentTypesOf(codec, variant).map((contentType) => {
+    const head = Object.freeze(['content-type', contentType, 'grpc-accept-encoding', compressions.names]);
+    const endpoint = Object.freeze({ route, variant, format, compressions, head });
+    return Object.freeze({
+      contentTypes: [contentType],
+      serve(exchange: Exchange): void {
+        if (!variant.refuse(exchange)) {
+          new GrpcCall(variant.open(exchange, contentType), endpoint).begin();
+        }
+      },
+    });
+  });
+}
+
+/** "application/grpc" alone stands for its first codec, proto. (gRPC over HTTP/2, "Content-Type") */
+function contentTypesOf(codec: Codec, { contentTypes }: GrpcVariant): string[] {
+  return contentTypes.flatMap((base) =>
+    codec.name === DEFAULT_CODEC ? [base, `${base}+${codec.name}`] : [`${base}+${codec.name}`],
+  );
+}
+
+const DEFAULT_CODEC = 'proto';

@@ -1,0 +1,34 @@
+/**
+ * gRPC timeouts: the `grpc-timeout` header to milliseconds.
+ *
+ * Spec: gRPC over HTTP/2, "Timeout → TimeoutValue TimeoutUnit" (at most 8 digits).
+ */
+import { Code } from '../../rpc/code.js';
+import { ConnectError } from '../../rpc/connect-error.js';
+
+const MS_PER_UNIT = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;
+
+/**
+ * Parses a `grpc-timeout` header value.
+ *
+ * @param value 1 to 8 digits and one of `H M S m u n`, for example `"250m"`; `undefined` when there is none.
+ * @returns Milliseconds; sub-millisecond units keep their fraction.
+ * @throws ConnectError `invalid_argument` when the value does not match the grammar.
+ */
+export function parseTimeout(value: string | undefined): number | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  const match = /^(?<digits>\d{1,8})(?<unit>[HMSmun])$/.exec(value);
+  if (match === null) {
+    throw new ConnectError(
+      `cannot parse grpc-timeout "${value}": expected 1 to 8 digits and a unit, such as "250m"`,
+      {
+        code: Code.InvalidArgument,
+      },
+    );
+  }
+  // The pattern above makes both groups present, and the unit one of the six.
+  const { digits, unit } = match.groups as { digits: string; unit: keyof typeof MS_PER_UNIT };
+  return Number(digits) * MS_PER_UNIT[unit];
+}

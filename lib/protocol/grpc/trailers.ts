@@ -1,0 +1,52 @@
+/**
+ * How a gRPC call ends: `grpc-status` and what goes with it, as trailers or as trailers-only headers.
+ *
+ * Spec: gRPC over HTTP/2, "Responses" (Trailers, Trailers-Only); google.rpc.Status for the details.
+ */
+import { create, toBinary } from '@bufbuild/protobuf';
+import { AnySchema } from '@bufbuild/protobuf/wkt';
+import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import { encodeBase64 } from '../../rpc/base64.js';
+import { type ConnectError, type ErrorDetail } from '../../rpc/connect-error.js';
+import { type HeaderList, type RpcHeaders } from '../../rpc/headers.js';
+import { appendHeaders } from '../../wire/response-headers.js';
+import { percentEncode } from './percent-encoding.js';
+
+const OK: HeaderList = Object.freeze(['grpc-status', '0']);
+
+/**
+ * @param error `undefined` for success.
+ * @param trailers The application's trailers; `undefined` when it never asked for them.
+ */
+export function statusTrailers(
+  error: ConnectError | undefined,
+  trailers: RpcHeaders | undefined,
+): HeaderList {
+  if (error === undefined) {
+    return trailers === undefined ? OK : appendHeaders([...OK], trailers);
+  }
+  const list = ['grpc-status', String(error.code), 'grpc-message', percentEncode(error.rawMessage)];
+  if (error.details.length > 0) {
+    list.push('grpc-status-details-bin', encodeStatus(error));
+  }
+  appendHeaders(list, error.metadata);
+  return appendHeaders(list, trailers);
+}
+
+/** "its code and message must equal grpc-status and grpc-message" (gRPC, richer error model). */
+function encodeStatus(error: ConnectError): string {
+  const status = create(StatusSchema, {
+    code: error.code,
+    message: error.rawMessage,
+    details: error.details.map(toAny),
+  });
+  return encodeBase64(toBinary(StatusSchema, status));
+}
+
+function toAny(detail: ErrorDetail) {
+  const [type, value] =
+    'desc' in detail
+      ? [detail.desc.typeName, toBinary(detail.desc, create(detail.desc, detail.value))]
+      : [detail.type, detail.value];
+  return create(AnySchema, { typeUrl: `type.googleapis.com/${type}`, value });
+}
