@@ -1,0 +1,178 @@
+/**
+ * The options of the server as users write them, and the one place where their defaults are.
+ */
+import { type Codec } from '../codec/codec.js';
+import { createJsonCodec, type JsonOptions } from '../codec/json-codec.js';
+import { protoCodec } from '../codec/proto-codec.js';
+import { type Compression } from '../compression/compression.js';
+import { builtinCompressions } from '../compression/zlib.js';
+import { serverProtocols } from '../protocol/index.js';
+import { type ListenTarget } from '../server/listener.js';
+import { type EngineOptions, type EngineOptionsInit, resolveEngineOptions } from '../server/options.js';
+import { type Overflow } from '../stream/overflow-queue.js';
+import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
+import { type ServerProtocol } from '../wire/protocol.js';
+import { type WireOptions } from '../wire/route.js';
+import { ConnectConfigError } from './connect-config.error.js';
+
+/** Settings of the engine (connections, timers, limits; see its names), of the wire, and of streams. */
+export interface ConnectOptions extends EngineOptionsInit {
+  /** Protocols to serve. Default: all, `['connect', 'grpc', 'grpc-web']`. */
+  readonly protocols?: readonly string[];
+  /** Codecs, by their names in content types. Default: proto and JSON. */
+  readonly codecs?: readonly Codec[];
+  /**
+   * Compressions that requests may use and, with {@link compressMinBytes}, responses, in order of preference.
+   * Default: gzip, br, zstd (Node 22.15 and later), deflate. Plug others in by their {@link Compression}.
+   */
+  readonly compressions?: readonly Compression[];
+  /**
+   * Largest request message, in bytes after decompression. Default: 4 MiB. `Infinity` for none. Beyond: the
+   * call fails with `resource_exhausted`.
+   */
+  readonly receiveLimitBytes?: number;
+  /** Largest response message, in bytes before compression. Default: what an envelope holds, 2^32 - 1. Beyond: `resource_exhausted`. */
+  readonly sendLimitBytes?: number;
+  /**
+   * Smallest response message that is compressed, in bytes, when the client accepts it. Default: `Infinity`,
+   * responses are not compressed: small messages cost ten times as much and hardly shrink.
+   */
+  readonly compressMinBytes?: number;
+  /** Longest timeout a client may ask for, in milliseconds; longer ones are shortened. Default: `Infinity`. */
+  readonly maxTimeoutMs?: number;
+  /** Refuse Connect requests without `connect-protocol-version` (curl does not send it). Default: false. */
+  readonly requireProtocolVersion?: boolean;
+  /** How JSON is written and read. */
+  readonly jsonOptions?: JsonOptions;
+  /** What happens when a handler's Observable emits faster than its client reads. Default: `'buffer'`. */
+  readonly overflow?: Overflow;
+  /** Bytes of encoded messages that may wait for a client, per call. Default: 4 MiB. */
+  readonly bufferBytes?: number;
+  /**
+   * Delivered bytes from which on a plain subscription to a request stream is warned of in the log, once per
+   * method. Default: 1 MiB.
+   */
+  readonly requestBufferWarnBytes?: number;
+}
+
+/** Options of {@link ConnectServer}. */
+export interface ConnectServerOptions extends ConnectOptions {
+  /** Address to listen on. Default: all, as Node does. */
+  readonly host?: string;
+  /** Port; 0 for any free one, which `app.listen()` returns. Default: 3000, as Nest's. */
+  readonly port?: number;
+  /** A unix socket instead of host and port. */
+  readonly path?: string;
+  /**
+   * Serves TLS instead of clear text, HTTP/2 and HTTP/1.1 by ALPN. Node's own options: `key` and `cert`; for client
+   * certificates `ca`, `requestCert` and `rejectUnauthorized`.
+   */
+  readonly tls?: NonNullable<ListenTarget['tls']>;
+}
+
+/** Options of {@link ConnectModule}: those of the server, without where to listen, which is the app's business. */
+export interface ConnectModuleOptions extends ConnectOptions {
+  /** In front of every path, for example `"/rpc"`. Default: none. */
+  readonly prefix?: string;
+}
+
+/** {@link ConnectOptions}, complete. */
+export interface ResolvedOptions {
+  readonly protocols: readonly ServerProtocol[];
+  readonly engine: EngineOptions;
+  readonly wire: WireOptions;
+  readonly streams: StreamOptions;
+}
+
+export interface StreamOptions {
+  readonly overflow: Overflow;
+  readonly bufferBytes: number;
+  readonly requestBufferWarnBytes: number;
+}
+
+const MIB = 1024 * 1024;
+const DEFAULT_PORT = 3000;
+const OVERFLOWS: readonly Overflow[] = ['buffer', 'drop-oldest', 'drop-newest', 'latest'];
+
+/** @throws ConnectConfigError, TypeError or RangeError that names the option, its value and what is accepted. */
+export function resolveConnectOptions(options: ConnectOptions): ResolvedOptions {
+  return {
+    protocols: resolveProtocols(options.protocols),
+    engine: resolveEngineOptions(options),
+    wire: {
+      codecs: options.codecs ?? [protoCodec, createJsonCodec(options.jsonOptions)],
+      compressions: options.compressions ?? builtinCompressions,
+      receiveLimitBytes: amount('receiveLimitBytes', options.receiveLimitBytes, 4 * MIB),
+      sendLimitBytes: Math.min(
+        amount('sendLimitBytes', options.sendLimitBytes, MAX_ENVELOPE_BYTES),
+        MAX_ENVELOPE_BYTES,
+      ),
+      compressMinBytes: amount('compressMinBytes', options.compressMinBytes, Infinity),
+      maxTimeoutMs: amount('maxTimeoutMs', options.maxTimeoutMs, Infinity),
+      requireProtocolVersion: options.requireProtocolVersion ?? false,
+    },
+    streams: resolveStreamOptions(options, {
+      overflow: 'buffer',
+      bufferBytes: 4 * MIB,
+      requestBufferWarnBytes: MIB,
+    }),
+  };
+}
+
+/** A method's own settings over the server's. */
+export function resolveStreamOptions(
+  options: Partial<{ [K in keyof StreamOptions]: StreamOptions[K] | undefined }>,
+  defaults: StreamOptions,
+): StreamOptions {
+  const { overflow = defaults.overflow } = options;
+  if (!OVERFLOWS.includes(overflow)) {
+    throw new ConnectConfigError(
+      `overflow is "${String(overflow)}": expected one of ${OVERFLOWS.join(', ')}`,
+    );
+  }
+  return {
+    overflow,
+    bufferBytes: amount('bufferBytes', options.bufferBytes, defaults.bufferBytes),
+    requestBufferWarnBytes: amount(
+      'requestBufferWarnBytes',
+      options.requestBufferWarnBytes,
+      defaults.requestBufferWarnBytes,
+    ),
+  };
+}
+
+/** Where to listen, as the engine takes it. */
+export function resolveListenTarget({ host, port, path, tls }: ConnectServerOptions): ListenTarget {
+  if (path !== undefined && (host !== undefined || port !== undefined)) {
+    throw new ConnectConfigError(
+      `path "${path}" and host or port are both set: a server listens on one of them`,
+    );
+  }
+  return { host, port: port ?? DEFAULT_PORT, path, tls };
+}
+
+function resolveProtocols(names: readonly string[] | undefined): readonly ServerProtocol[] {
+  if (names === undefined) {
+    return serverProtocols;
+  }
+  return names.map((name) => {
+    const protocol = serverProtocols.find((candidate) => candidate.name === name);
+    if (protocol === undefined) {
+      const known = serverProtocols.map((candidate) => candidate.name).join(', ');
+      throw new ConnectConfigError(`protocols has "${name}": expected some of ${known}`);
+    }
+    return protocol;
+  });
+}
+
+function amount(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) {
+    return fallback;
+  }
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw new ConnectConfigError(
+      `${name} is ${String(value)}: expected a number from 0, or Infinity for no limit`,
+    );
+  }
+  return value;
+}

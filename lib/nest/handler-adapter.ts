@@ -1,0 +1,132 @@
+/**
+ * A handler as Nest gives it to a transport, `(data, context) => result`, as the route handler that the wire
+ * calls.
+ */
+import { type MessageHandler } from '@nestjs/microservices';
+import { type MessageSource } from '../rpc/message-flow.js';
+import { type MethodSpec } from '../rpc/method-spec.js';
+import {
+  type RouteHandler,
+  type ServerCall,
+  type SingleReplyCall,
+  type StreamReplyCall,
+} from '../rpc/server-call.js';
+import { sendStream } from '../stream/outbound.js';
+import { type Overflow } from '../stream/overflow-queue.js';
+import { ResponseCredit } from '../stream/readiness.js';
+import { RequestStream, type UnboundedDelivery } from '../stream/request-stream.js';
+import { sendSingle } from '../stream/single.js';
+import { ConnectContext } from './connect.context.js';
+import { type ExceptionMapper } from './exception-mapper.js';
+import { type ProcessingHooks } from './processing-hooks.js';
+
+/** What the handlers of a route share. */
+export interface HandlerSettings {
+  readonly overflow: Overflow;
+  readonly bufferBytes: number;
+  /** Delivered bytes from which on a plain subscription to a request stream is warned of, once per method. */
+  readonly requestBufferWarnBytes: number;
+  readonly exceptions: ExceptionMapper;
+  readonly hooks: ProcessingHooks;
+  /** For mistakes of the handler that its caller cannot see. */
+  warn(message: string): void;
+}
+
+/** @returns The route handler for a method, around Nest's pipeline for its class member. */
+export function adaptHandler(
+  spec: MethodSpec,
+  handler: MessageHandler,
+  settings: HandlerSettings,
+): RouteHandler {
+  const adapter = new HandlerAdapter(spec, handler, settings);
+  const { kind } = spec;
+  switch (kind) {
+    case 'unary':
+      return { kind, invoke: (request, call) => adapter.single(request, call) };
+    case 'client_streaming':
+      return {
+        kind,
+        invoke: (source, call) => adapter.single(adapter.requests(source, call, undefined), call),
+      };
+    case 'server_streaming':
+      return { kind, invoke: (request, call) => adapter.stream(() => request, call) };
+    case 'bidi_streaming':
+      return {
+        kind,
+        invoke: (source, call) => adapter.stream((credit) => adapter.requests(source, call, credit), call),
+      };
+  }
+}
+
+class HandlerAdapter {
+  #hasWarned = false;
+
+  constructor(
+    private readonly spec: MethodSpec,
+    private readonly handler: MessageHandler,
+    private readonly settings: HandlerSettings,
+  ) {}
+
+  single(data: unknown, call: SingleReplyCall<unknown>): void {
+    const context = new ConnectContext(call, undefined);
+    this.settings.hooks.run(context, call, () => {
+      sendSingle(this.#call(data, context), call, this.settings.exceptions.toError, this.#warnOfExtraValue);
+    });
+  }
+
+  stream(data: (credit: ResponseCredit) => unknown, call: StreamReplyCall<unknown>): void {
+    const credit = new ResponseCredit(call);
+    const context = new ConnectContext(call, credit);
+    const { overflow, bufferBytes, exceptions } = this.settings;
+    this.settings.hooks.run(context, call, () => {
+      sendStream(this.#call(data(credit), context), call, credit, {
+        overflow,
+        bufferBytes,
+        toError: exceptions.toError,
+      });
+    });
+  }
+
+  requests(
+    source: MessageSource<unknown>,
+    call: ServerCall,
+    credit: ResponseCredit | undefined,
+  ): RequestStream<unknown> {
+    const unbounded = this.#hasWarned ? undefined : this.#unboundedDelivery(call);
+    return new RequestStream(source, { path: this.spec.path, credit, unbounded });
+  }
+
+  /** Nest's pipeline rejects rather than throws; a transport that is called directly, as in tests, may throw. */
+  #call(data: unknown, context: ConnectContext): unknown {
+    try {
+      return this.handler(data, context);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  #unboundedDelivery(call: ServerCall): UnboundedDelivery {
+    return {
+      warnBytes: this.settings.requestBufferWarnBytes,
+      hasAnswered: () => call.isAnswered,
+      onWarn: () => this.#warnOfUnboundedDelivery(),
+    };
+  }
+
+  #warnOfUnboundedDelivery(): void {
+    if (!this.#hasWarned) {
+      this.#hasWarned = true;
+      this.settings.warn(
+        `${this.spec.path}: more than ${this.settings.requestBufferWarnBytes} bytes of requests were delivered to a ` +
+          'plain subscription before the handler answered. RxJS cannot hold the client back: use ' +
+          'requests.mapEach(…) or for await.',
+      );
+    }
+  }
+
+  readonly #warnOfExtraValue = (): void => {
+    this.settings.warn(
+      `${this.spec.path}: the handler's Observable emitted more than one value; the first one was the answer.`,
+    );
+  };
+}

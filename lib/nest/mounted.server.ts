@@ -1,0 +1,31 @@
+/**
+ * The transport behind `ConnectModule`: it does not listen, it takes RPCs out of another server's requests.
+ */
+import { type MountableServer } from '../server/mount.js';
+import { type ConnectModuleOptions } from './connect-server-options.js';
+import { ConnectTransport } from './connect-transport.js';
+
+export class MountedServer extends ConnectTransport {
+  readonly #httpServer: MountableServer;
+
+  constructor(options: ConnectModuleOptions, httpServer: MountableServer) {
+    super(options);
+    this.#httpServer = httpServer;
+  }
+
+  mount(): void {
+    this.completeServices();
+    this.engine.attach(this.#httpServer);
+    this.setStatus('listening');
+  }
+
+  /** Part of the strategy's shape; the app itself listens. */
+  listen(callback: () => void): void {
+    callback();
+  }
+
+  unwrap<T>(): T {
+    // The caller names the type, as in every Nest transport.
+    return this.#httpServer as T;
+  }
+}
