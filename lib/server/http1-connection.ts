@@ -1,0 +1,92 @@
+/**
+ * One HTTP/1.1 connection: the exchanges on it, and when it closes.
+ */
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type Socket } from 'node:net';
+import { type Peer } from '../rpc/server-call.js';
+import { type Http1Owner } from './http1-exchange.js';
+import { closeLingering } from './linger.js';
+import { SocketPeer } from './peer.js';
+import { type ActiveCalls, type ServerExchange } from './server-exchange.js';
+
+export interface Http1ConnectionInit {
+  readonly socket: Socket;
+  readonly calls: ActiveCalls;
+  /** False on the server of an application: there may be requests on the connection that are not known here. */
+  readonly closesIdle: boolean;
+}
+
+export class Http1Connection implements Http1Owner {
+  readonly peer: Peer;
+  readonly #socket: Socket;
+  readonly #calls: ActiveCalls;
+  readonly #closesIdle: boolean;
+  /** More than one only when the client pipelines. */
+  readonly #exchanges = new Set<ServerExchange>();
+  #isDraining = false;
+  #isEndingEarly = false;
+
+  constructor({ socket, calls, closesIdle }: Http1ConnectionInit) {
+    this.peer = new SocketPeer(socket);
+    this.#socket = socket;
+    this.#calls = calls;
+    this.#closesIdle = closesIdle;
+    // A response that waits behind another one has no socket yet, and hears nothing of its end.
+    socket.on('close', () => this.#exchanges.forEach((exchange) => exchange.gone()));
+  }
+
+  get isClosing(): boolean {
+    return this.#isDraining || this.#isEndingEarly;
+  }
+
+  /** True behind a response that closes the connection: the client knows that what it pipelined is not served. */
+  get refusesRequests(): boolean {
+    return this.#isEndingEarly;
+  }
+
+  exchangeOpened(exchange: ServerExchange): void {
+    this.#exchanges.add(exchange);
+    this.#calls.add(exchange);
+  }
+
+  exchangeClosed(exchange: ServerExchange): void {
+    this.#exchanges.delete(exchange);
+    this.#calls.delete(exchange);
+    this.#closeIfDrained();
+  }
+
+  /** Closes when no exchange is under way: now, or after the last one's response. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#closeIfDrained();
+  }
+
+  closeAfterEarlyResponse(response: ServerResponse): void {
+    this.#isEndingEarly = true;
+    // node:http calls this when it has written a response with `connection: close`, and would not linger.
+    this.#socket.destroySoon = () => {};
+    response.once('finish', () => closeLingering(this.#socket));
+  }
+
+  /** Answers what is not a request, and closes. */
+  refuse(status: number): void {
+    const hasResponse = [...this.#exchanges].some((exchange) => exchange.hasResponded);
+    if (hasResponse || !this.#socket.writable) {
+      this.#socket.destroy();
+    } else {
+      const reason = STATUS_CODES[status] ?? '';
+      this.#socket.write(`HTTP/1.1 ${status} ${reason}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      closeLingering(this.#socket);
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #closeIfDrained(): void {
+    if (this.#isDraining && this.#closesIdle && this.#exchanges.size === 0) {
+      closeLingering(this.#socket);
+    }
+  }
+}

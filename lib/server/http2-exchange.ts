@@ -1,0 +1,222 @@
+/**
+ * One HTTP/2 stream as an exchange.
+ *
+ * On node:http2's streams, not on its compatibility API, which costs more and hides trailers and resets.
+ */
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { type HeaderList } from '../rpc/headers.js';
+import { type ExchangeOwner, ServerExchange } from './server-exchange.js';
+
+/** What node:http2 gives with its `stream` event. */
+export interface IncomingStream {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly flags: number;
+  readonly rawHeaders: HeaderList;
+}
+
+/** `:method`, `:scheme`, `:authority` and `:path` count as headers to node:http2, and to nobody else. */
+export const PSEUDO_HEADERS = 4;
+
+const EXCHANGE = Symbol('exchange');
+
+/** The stream carries its exchange, so that one set of listener functions serves all streams. */
+interface Carrier {
+  readonly destroyed: boolean;
+  [EXCHANGE]?: Http2Exchange;
+}
+
+export class Http2Exchange extends ServerExchange {
+  readonly httpVersion = '2';
+  readonly method: string;
+  readonly requestHeaders: HeaderList;
+  readonly hasBody: boolean;
+
+  protected readonly sink: ServerHttp2Stream;
+  readonly #headers: IncomingHttpHeaders;
+  #trailers: HeaderList | undefined;
+  #hasTrailers = false;
+  #isDelivered = false;
+
+  constructor(owner: ExchangeOwner, incoming: IncomingStream) {
+    super(owner, incoming.headers[':path'] ?? '');
+    this.sink = incoming.stream;
+    this.#headers = incoming.headers;
+    this.method = incoming.headers[':method'] ?? '';
+    this.requestHeaders = incoming.rawHeaders;
+    this.hasBody = (incoming.flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
+  }
+
+  get headerCount(): number {
+    return this.requestHeaders.length / 2 - PSEUDO_HEADERS;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** @internal The last byte went out, before the trailers if there are some. */
+  bodySent(): void {
+    if (!this.#hasTrailers) {
+      this.#isDelivered = true;
+      this.#stopUpload();
+    }
+  }
+
+  /** @internal node:http2 waits for the trailers. */
+  sendTrailers(): void {
+    this.#isDelivered = true;
+    this.sink.sendTrailers(objectOf(this.#trailers ?? []));
+    this.#stopUpload();
+  }
+
+  protected get isDelivered(): boolean {
+    // When the request was complete, Node may close the stream with its last frame and never emit `finish`.
+    return this.#isDelivered || (this.sink.writableEnded && this.sink.rstCode === constants.NGHTTP2_NO_ERROR);
+  }
+
+  protected watchEngine(): void {
+    const carrier: Carrier = this.sink;
+    carrier[EXCHANGE] = this;
+    this.sink.on('drain', onDrain);
+    this.sink.on('finish', onFinish);
+    this.sink.on('aborted', onAborted);
+    // What happened is told by `aborted` and `close`; without a listener the process would end.
+    this.sink.on('error', onError);
+    this.sink.on('close', onClose);
+  }
+
+  protected watchBody(): void {
+    this.sink.on('data', onData);
+    this.sink.on('end', onEnd);
+  }
+
+  protected pauseBody(): void {
+    this.sink.pause();
+  }
+
+  protected resumeBody(): void {
+    this.sink.resume();
+  }
+
+  protected sendHead(status: number, headers: HeaderList): void {
+    this.#respond(objectOf(headers, status), {});
+  }
+
+  protected sendHeadBeforeTrailers(status: number, headers: HeaderList): void {
+    this.#hasTrailers = true;
+    this.sink.on('wantTrailers', onWantTrailers);
+    this.#respond(objectOf(headers, status), { waitForTrailers: true });
+  }
+
+  protected sendWhole(status: number, headers: HeaderList, body: Uint8Array | undefined): void {
+    const head = objectOf(headers, status);
+    if (body !== undefined) {
+      head['content-length'] = body.length;
+    }
+    // The answer to a HEAD request has no body, whatever its headers say. (RFC 9110, section 9.3.2)
+    if (body === undefined || body.length === 0 || this.method === 'HEAD') {
+      this.#isDelivered = this.#respond(head, { endStream: true });
+      this.#stopUpload();
+    } else if (this.#respond(head, {})) {
+      this.endBody(body);
+    }
+  }
+
+  protected prepareEnd(trailers: HeaderList | undefined): void {
+    this.#trailers = trailers;
+  }
+
+  protected breakOff(): void {
+    // `close` would end the stream first, and the END_STREAM that goes out makes half a response look whole.
+    this.sink.end = doNothing;
+    this.sink.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** @returns False when the stream has gone already; its `close` event is on the way. */
+  #respond(head: OutgoingHttpHeaders, options: { endStream?: boolean; waitForTrailers?: boolean }): boolean {
+    if (this.sink.destroyed || this.sink.closed) {
+      return false;
+    }
+    this.sink.respond(head, options);
+    return true;
+  }
+
+  /**
+   * Ends an upload that nobody reads; without it the client may send for ever. (gRPC over HTTP/2,
+   * "Responses": a server that has finished first sends RST_STREAM with NO_ERROR)
+   */
+  #stopUpload(): void {
+    if (!this.sink.readableEnded) {
+      // Not in this turn: a reset that is submitted together with the trailers overtakes them.
+      setImmediate(closeStream, this.sink);
+    }
+  }
+}
+
+function closeStream(stream: ServerHttp2Stream): void {
+  // What was under way may have completed the request meanwhile.
+  if (!stream.readableEnded && !stream.destroyed) {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+}
+
+function doNothing(this: ServerHttp2Stream): ServerHttp2Stream {
+  return this;
+}
+
+function onData(this: Carrier, chunk: Uint8Array): void {
+  this[EXCHANGE]?.bodyArrived(chunk);
+}
+
+function onEnd(this: Carrier): void {
+  this[EXCHANGE]?.bodyEnded();
+}
+
+function onDrain(this: Carrier): void {
+  this[EXCHANGE]?.sinkDrained();
+}
+
+function onFinish(this: Carrier): void {
+  this[EXCHANGE]?.bodySent();
+}
+
+function onWantTrailers(this: Carrier): void {
+  this[EXCHANGE]?.sendTrailers();
+}
+
+function onAborted(this: Carrier): void {
+  this[EXCHANGE]?.broken();
+}
+
+function onError(): void {}
+
+function onClose(this: Carrier): void {
+  this[EXCHANGE]?.gone();
+}
+
+/** Node 20 takes no flat list. Without a prototype: a header may be called `constructor`. */
+function objectOf(list: HeaderList, status?: number): OutgoingHttpHeaders {
+  const headers: Record<string, string | number | string[]> = Object.create(null);
+  if (status !== undefined) {
+    headers[':status'] = status;
+  }
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const name = list[i] ?? '';
+    const value = list[i + 1] ?? '';
+    const existing = headers[name];
+    headers[name] =
+      existing === undefined
+        ? value
+        : Array.isArray(existing)
+          ? [...existing, value]
+          : [String(existing), value];
+  }
+  return headers;
+}

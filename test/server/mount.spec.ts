@@ -1,0 +1,216 @@
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { createServer as createHttpsServer, get as getHttps } from 'node:https';
+import { connect as connectTls } from 'node:tls';
+import { createCertificates } from '../support/certificates.js';
+import {
+  callHttp2,
+  delay,
+  echo,
+  EngineHarness,
+  eventually,
+  http1Request,
+  openHttp2,
+  RawClient,
+  recordHttp2,
+  RecordingListener,
+  type Serve,
+} from './engine-harness.js';
+
+function rest(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.end(`rest ${request.url}`);
+}
+
+/** Listens on a free port of 127.0.0.1, which it returns. */
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(address === null || typeof address === 'string' ? 0 : address.port);
+    });
+  });
+}
+
+describe('an engine on the server of an application', () => {
+  const certificates = createCertificates();
+  const servers: Server[] = [];
+  const listeners: RecordingListener[] = [];
+  let harness: EngineHarness;
+
+  const record: Serve = (exchange) => {
+    const listener = new RecordingListener(exchange);
+    listeners.push(listener);
+    exchange.start(listener);
+  };
+
+  async function mount(server: Server, serve: Serve = echo): Promise<Server> {
+    listeners.length = 0;
+    servers.push(server);
+    harness = new EngineHarness(serve, { timeouts: { prefaceMs: 100 } });
+    harness.engine.attach(server);
+    harness.usePort(await listen(server));
+    return server;
+  }
+
+  afterEach(async () => {
+    await harness.close();
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  it('serves RPCs over HTTP/1.1 and HTTP/2 beside the REST routes', async () => {
+    await mount(createServer(rest));
+    await harness.raw().write(http1Request('rpc 1')).until('\r\n\r\nrpc 1');
+    expect((await callHttp2(harness.http2(), 'rpc 2')).body).toBe('rpc 2');
+    await harness.raw().write('GET /api HTTP/1.1\r\nhost: x\r\n\r\n').until('rest /api');
+  });
+
+  it('serves both on one keep-alive connection', async () => {
+    await mount(createServer(rest));
+    const client = harness.raw();
+    await client.write(http1Request('rpc')).until('\r\n\r\nrpc');
+    await client.write('GET /api HTTP/1.1\r\nhost: x\r\n\r\n').until('rest /api');
+    expect(await client.write(http1Request('again')).until('\r\n\r\nagain')).toContain('\r\n\r\nagain');
+  });
+
+  it('lets a protocol answer for an unknown method, when nothing else uses its content type', async () => {
+    await mount(createServer(rest));
+    await harness
+      .raw()
+      .write(http1Request('', {}, '/no.Service/Method'))
+      .until('unknown method');
+    expect(
+      await harness
+        .raw()
+        .write(http1Request('', { 'content-type': 'application/json' }, '/no.Service/Method'))
+        .until('rest /no.Service/Method'),
+    ).toContain('rest /no.Service/Method');
+  });
+
+  it('calls all listeners that were there, in order, and those that come later', async () => {
+    const calls: string[] = [];
+    const server = createServer((request) => void calls.push(`first ${request.url}`));
+    server.on('request', rest);
+    await mount(server);
+    server.on('request', (request: IncomingMessage) => void calls.push(`later ${request.url}`));
+    await harness.raw().write('GET /a HTTP/1.1\r\nhost: x\r\n\r\n').until('rest /a');
+    expect(calls).toEqual(['first /a', 'later /a']);
+  });
+
+  it('answers other requests over HTTP/2 with 404 and the reason', async () => {
+    await mount(createServer(rest));
+    const result = await callHttp2(harness.http2(), '', { ':path': '/api', 'content-type': 'text/html' });
+    expect(result).toMatchObject({ status: 404, body: 'This path is served over HTTP/1.1 only.\n' });
+  });
+
+  it('leaves upgrades to the application', async () => {
+    const server = createServer(rest);
+    server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nws'));
+    await mount(server);
+    expect(
+      await harness
+        .raw()
+        .write('GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+        .until('101 Switching Protocols\r\n\r\nws'),
+    ).toContain('101 Switching Protocols\r\n\r\nws');
+  });
+
+  it("keeps the server's own limit of time for headers", async () => {
+    await mount(
+      createServer({ headersTimeout: 60, requestTimeout: 60, connectionsCheckingInterval: 20 }, rest),
+    );
+    expect(await harness.raw().write('GET / HTTP/1.1\r\n').until('408 Request Timeout')).toContain(
+      '408 Request Timeout',
+    );
+  });
+
+  it('closes silent connections', async () => {
+    await mount(createServer(rest));
+    const client = harness.raw();
+    await client.ended;
+    expect(client.text).toBe('');
+  });
+
+  it('serves a server that is listening already', async () => {
+    const server = createServer(rest);
+    servers.push(server);
+    harness = new EngineHarness().usePort(await listen(server));
+    harness.engine.attach(server);
+    expect((await callHttp2(harness.http2(), 'x')).body).toBe('x');
+    await new Promise((resolve) =>
+      get(`http://127.0.0.1:${harness.port}/a`, (r) => r.resume().on('end', resolve)),
+    );
+  });
+
+  describe('over TLS', () => {
+    it('serves both versions by ALPN', async () => {
+      await mount(createHttpsServer(certificates.server, rest));
+      const secure = (protocol: string): ReturnType<typeof connectTls> =>
+        harness.track(
+          connectTls({
+            host: '127.0.0.1',
+            port: harness.port,
+            ca: certificates.ca,
+            ALPNProtocols: [protocol],
+          }),
+        );
+      const session = harness.track(
+        connectHttp2(`https://localhost:${harness.port}`, { createConnection: () => secure('h2') }),
+      );
+      session.on('error', () => {});
+      expect((await callHttp2(session, 'rpc 2')).body).toBe('rpc 2');
+      await new RawClient(secure('http/1.1')).write(http1Request('rpc 1')).until('\r\n\r\nrpc 1');
+      const body = await new Promise((resolve, reject) => {
+        getHttps(
+          `https://127.0.0.1:${harness.port}/api`,
+          { ca: certificates.ca, agent: false },
+          (response) => {
+            response.on('data', (chunk: Buffer) => resolve(chunk.toString()));
+          },
+        ).on('error', reject);
+      });
+      expect(body).toBe('rest /api');
+    });
+  });
+
+  describe('drain', () => {
+    it('ends HTTP/2 connections and lets their calls finish, so that the server can close', async () => {
+      const server = await mount(createServer(rest), record);
+      const stream = openHttp2(harness.http2());
+      const result = recordHttp2(stream);
+      stream.end();
+      harness.raw();
+      await eventually(() => listeners.length === 1);
+      const drained = harness.engine.drain();
+      await delay(20);
+      expect(server.listening).toBe(true);
+      listeners[0]?.exchange.respondAndEnd(200, [], Buffer.from('done'));
+      expect(await result).toMatchObject({ status: 200, body: 'done' });
+      await drained;
+      servers.length = 0;
+      await new Promise((resolve) => server.close(resolve));
+    });
+
+    it('leaves the REST routes and their connections alone', async () => {
+      await mount(createServer((_, response) => void setTimeout(() => response.end('slow rest'), 100)));
+      const client = harness.raw().write('GET /api HTTP/1.1\r\nhost: x\r\n\r\n');
+      await delay(20);
+      await harness.engine.drain();
+      await client.until('slow rest');
+      client.text = '';
+      expect(await client.write('GET /api HTTP/1.1\r\nhost: x\r\n\r\n').until('slow rest')).toContain(
+        'slow rest',
+      );
+    });
+
+    it('refuses new calls over HTTP/1.1 with 503', async () => {
+      await mount(createServer(rest));
+      await harness.engine.drain();
+      const text = await harness.raw().write(http1Request('x')).until('503 Service Unavailable');
+      expect(text).toContain('connection: close');
+    });
+  });
+});
