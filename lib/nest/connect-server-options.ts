@@ -151,6 +151,12 @@ export function resolveListenTarget({ host, port, path, tls }: ConnectServerOpti
   return { host, port: port ?? DEFAULT_PORT, path, tls };
 }
 
+/** @returns The prefix with a slash in front and none behind; empty for none. */
+export function normalizePrefix(prefix = ''): string {
+  const segments = prefix.split('/').filter((segment) => segment !== '');
+  return segments.map((segment) => `/${segment}`).join('');
+}
+
 function resolveProtocols(names: readonly string[] | undefined): readonly ServerProtocol[] {
   if (names === undefined) {
     return serverProtocols;

@@ -14,7 +14,8 @@ import { Dispatcher } from '../server/dispatcher.js';
 import { HttpEngine } from '../server/engine.js';
 import { ConnectConfigError } from './connect-config.error.js';
 import {
-  type ConnectOptions,
+  type ConnectModuleOptions,
+  normalizePrefix,
   resolveConnectOptions,
   type ResolvedOptions,
   resolveStreamOptions,
@@ -56,11 +57,14 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
   readonly #services = new Set<ServiceDeclaration>();
   #closing: Promise<void> | undefined;
 
-  constructor(options: ConnectOptions) {
+  constructor(options: ConnectModuleOptions) {
     super();
     installExceptionPassthrough();
     this.#options = resolveConnectOptions(options);
-    this.#dispatcher = new Dispatcher(this.#options.protocols, this.#options.engine);
+    this.#dispatcher = new Dispatcher(this.#options.protocols, {
+      http1Bidi: this.#options.engine.http1Bidi,
+      prefix: normalizePrefix(options.prefix),
+    });
     this.engine = new HttpEngine(this.#options.engine, this.#dispatcher, this.logger);
   }
 

@@ -102,6 +102,19 @@ describe('Dispatcher', () => {
     });
   });
 
+  describe('prefix', () => {
+    it.each([
+      [`/rpc${PATH}`, 'alpha POST application/alpha'],
+      [PATH, 'alpha unknown'],
+    ])('answers %s by %j', (path, text) => {
+      const dispatcher = new Dispatcher([alpha], { http1Bidi: false, prefix: '/rpc' });
+      dispatcher.add(testRoute());
+      const exchange = new MemoryExchange({ path, headers: { 'content-type': 'application/alpha' } });
+      dispatcher.dispatch(exchange);
+      expect(exchange.text).toBe(text);
+    });
+  });
+
   describe('method', () => {
     it('serves GET where a protocol does', () => {
       expect(dispatch({ method: 'GET', query: 'a=b' }).text).toBe('alpha GET');

@@ -15,6 +15,8 @@ import { canonicalContentType } from './content-type.js';
 export interface DispatcherOptions {
   /** Serve bidirectional streams over HTTP/1.1, half duplex; otherwise they are answered 505. */
   readonly http1Bidi: boolean;
+  /** In front of every path, for example `"/rpc"`. Default: none. */
+  readonly prefix?: string;
 }
 
 /** A route, ready for requests. */
@@ -45,7 +47,8 @@ export class Dispatcher {
    * @throws Error When the path has a route already, or two protocols claim one content type for it.
    */
   add(route: Route): void {
-    const { path, kind } = route.spec;
+    const { kind } = route.spec;
+    const path = (this.options.prefix ?? '') + route.spec.path;
     if (this.#routes.has(path)) {
       throw new Error(`${path} has a handler already: a method can be served once only`);
     }

@@ -6,7 +6,7 @@
  */
 import { type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
-import { convertALPNProtocols as setAlpnProtocols, Server as TlsServer, type TLSSocket } from 'node:tls';
+import * as tls from 'node:tls';
 import { ConnectionSniffer } from './connection-sniffer.js';
 import { Http1Connections } from './http1-connections.js';
 import { type Http1Exchange } from './http1-exchange.js';
@@ -15,13 +15,13 @@ import { Http2Server } from './http2-server.js';
 import { type EngineOptions } from './options.js';
 import { type ActiveCalls } from './server-exchange.js';
 
-declare module 'node:tls' {
-  // Public since Node 0.x and how `ALPNProtocols` is set on a server that exists; only its types are missing.
-  function convertALPNProtocols(protocols: readonly string[], server: object): void;
-}
+// How `ALPNProtocols` is set on a server that exists: as old as ALPN in Node, only its types are missing.
+const { convertALPNProtocols: setAlpnProtocols } = tls as unknown as {
+  convertALPNProtocols(protocols: readonly string[], server: object): void;
+};
 
 /** An application's server: `http.Server`, or `https.Server`, which is a `tls.Server`. */
-export type MountableServer = HttpServer | TlsServer;
+export type MountableServer = HttpServer | tls.Server;
 
 export interface MountInit {
   readonly server: MountableServer;
@@ -55,7 +55,7 @@ export class Mount {
       onHttp2: (socket) => this.#http2.accept(socket),
     });
     this.#takeRequests(takeListeners(server, 'request'));
-    if (server instanceof TlsServer) {
+    if (server instanceof tls.Server) {
       this.#takeTls(server, onHttp1);
     } else {
       server.on('connection', (socket: Socket) => this.#sniffer.accept(socket));
@@ -95,9 +95,9 @@ export class Mount {
     });
   }
 
-  #takeTls(server: TlsServer, onHttp1: Listeners): void {
+  #takeTls(server: tls.Server, onHttp1: Listeners): void {
     setAlpnProtocols(['h2', 'http/1.1'], server);
-    server.on('secureConnection', (socket: TLSSocket) => {
+    server.on('secureConnection', (socket: tls.TLSSocket) => {
       if (socket.alpnProtocol === 'h2') {
         this.#http2.accept(socket);
       } else {
@@ -128,7 +128,7 @@ export class Mount {
 }
 
 function connectionEvent(server: MountableServer): 'connection' | 'secureConnection' {
-  return server instanceof TlsServer ? 'secureConnection' : 'connection';
+  return server instanceof tls.Server ? 'secureConnection' : 'connection';
 }
 
 /** @returns The server's listeners, bound to it, which no longer hears of the event. */

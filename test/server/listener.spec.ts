@@ -6,11 +6,16 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Peer } from '../../lib/rpc/server-call.js';
-import { createCertificates } from '../support/certificates.js';
+import { createCertificates, type TestCertificates } from '../support/certificates.js';
 import { callHttp2, echo, EngineHarness, http1Request, RawClient, type Serve } from './engine-harness.js';
 
 describe('TLS', () => {
-  const certificates = createCertificates();
+  let certificates: TestCertificates;
+
+  beforeAll(async () => {
+    certificates = await createCertificates();
+  });
+
   let harness: EngineHarness;
   const peers: Peer[] = [];
   const remember: Serve = (exchange) => {

@@ -2,7 +2,7 @@ import { createServer, get, type IncomingMessage, type Server, type ServerRespon
 import { connect as connectHttp2 } from 'node:http2';
 import { createServer as createHttpsServer, get as getHttps } from 'node:https';
 import { connect as connectTls } from 'node:tls';
-import { createCertificates } from '../support/certificates.js';
+import { createCertificates, type TestCertificates } from '../support/certificates.js';
 import {
   callHttp2,
   delay,
@@ -33,7 +33,12 @@ function listen(server: Server): Promise<number> {
 }
 
 describe('an engine on the server of an application', () => {
-  const certificates = createCertificates();
+  let certificates: TestCertificates;
+
+  beforeAll(async () => {
+    certificates = await createCertificates();
+  });
+
   const servers: Server[] = [];
   const listeners: RecordingListener[] = [];
   let harness: EngineHarness;

@@ -1,10 +1,7 @@
 /**
- * Certificates for specs, made by `openssl` when a spec asks for them: nothing to expire in the repository.
+ * Certificates for tests, fresh for every run: nothing to expire in the repository, and no `openssl` needed.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { generate } from 'selfsigned';
 
 /** A key and its certificate, PEM. */
 export interface KeyPair {
@@ -21,50 +18,38 @@ export interface TestCertificates {
   readonly client: KeyPair;
 }
 
-/** @throws Error When `openssl` is not on the machine, or fails. */
-export function createCertificates(): TestCertificates {
-  const folder = mkdtempSync(join(tmpdir(), 'nestjs-connect-certificates-'));
-  try {
-    const ca = makeAuthority(folder);
-    const server = makeSigned(folder, 'server', 'localhost', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-    const client = makeSigned(folder, 'client', 'test-client', 'extendedKeyUsage=clientAuth');
-    return { ca: ca.cert, server, client };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+type Options = NonNullable<Parameters<typeof generate>[1]>;
+
+export async function createCertificates(): Promise<TestCertificates> {
+  const authority = await make('test-ca', {
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    ],
+  });
+  const [server, client] = await Promise.all([
+    make('localhost', {
+      ca: authority,
+      extensions: [
+        {
+          name: 'subjectAltName',
+          altNames: [
+            { type: 2, value: 'localhost' },
+            { type: 7, ip: '127.0.0.1' },
+          ],
+        },
+      ],
+    }),
+    make('test-client', { ca: authority, extensions: [{ name: 'extKeyUsage', clientAuth: true }] }),
+  ]);
+  return { ca: authority.cert, server, client };
 }
 
-const NEW_KEY = ['-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-
-function makeAuthority(folder: string): KeyPair {
-  openssl(folder, 'req', '-x509', ...NEW_KEY, '-days', '1', '-subj', '/CN=test-ca', ...files('ca'));
-  return read(folder, 'ca');
-}
-
-function makeSigned(folder: string, name: string, commonName: string, extension: string): KeyPair {
-  const request = `${name}.csr`;
-  openssl(folder, 'req', ...NEW_KEY, '-subj', `/CN=${commonName}`, '-keyout', `${name}.key`, '-out', request);
-  writeFileSync(join(folder, `${name}.ext`), extension);
-  const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', `${name}.ext`];
-  openssl(folder, 'x509', '-req', '-in', request, '-days', '1', ...authority, '-out', `${name}.crt`);
-  return read(folder, name);
-}
-
-function files(name: string): readonly string[] {
-  return ['-keyout', `${name}.key`, '-out', `${name}.crt`];
-}
-
-function read(folder: string, name: string): KeyPair {
-  return {
-    key: readFileSync(join(folder, `${name}.key`), 'utf8'),
-    cert: readFileSync(join(folder, `${name}.crt`), 'utf8'),
-  };
-}
-
-function openssl(folder: string, ...args: readonly string[]): void {
-  try {
-    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  } catch (error) {
-    throw new Error('specs of TLS need a working "openssl" in the PATH', { cause: error });
-  }
+async function make(commonName: string, options: Options): Promise<KeyPair> {
+  const pems = await generate([{ name: 'commonName', value: commonName }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    ...options,
+  });
+  return { key: pems.private, cert: pems.cert };
 }

@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+import { TroubleRpc } from './trouble.rpc.js';
+
+@Module({ controllers: [TroubleRpc] })
+export class TroubleModule {}
