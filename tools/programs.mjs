@@ -1,0 +1,17 @@
+/**
+ * The Go programs that are pinned, one place for each: the installers and the tests ask here.
+ */
+
+/** The official conformance suite. */
+export const CONFORMANCE = {
+  module: 'connectrpc.com/conformance',
+  version: 'v1.0.7',
+  command: 'cmd/connectconformance',
+};
+
+/** curl for gRPC, a peer of the interop tests. */
+export const GRPCURL = {
+  module: 'github.com/fullstorydev/grpcurl',
+  version: 'v1.9.4',
+  command: 'cmd/grpcurl',
+};
