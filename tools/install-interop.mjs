@@ -1,7 +1,7 @@
 /**
  * Installs the programs that `npm run test:interop` uses as clients, as far as npm did not: grpcurl.
  *
- * buf comes with `npm install`; curl and openssl are the system's.
+ * buf comes with `npm install`; curl is the system's.
  */
 import { goInstall, InstallError } from './go-install.mjs';
 import { GRPCURL } from './programs.mjs';

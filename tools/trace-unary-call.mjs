@@ -72,8 +72,8 @@ process.exit(0);
 function print(name, result) {
   const functions = result
     .filter(({ url }) => url.startsWith(LIBRARY))
-    .flatMap(({ url, functions }) =>
-      functions.map(({ functionName, ranges: [range] }) => ({
+    .flatMap(({ url, functions: all }) =>
+      all.map(({ functionName, ranges: [range] }) => ({
         file: url.slice(LIBRARY.length),
         name: functionName,
         count: range.count,

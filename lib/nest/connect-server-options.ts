@@ -127,7 +127,7 @@ export function resolveStreamOptions(
   const { overflow = defaults.overflow } = options;
   if (!OVERFLOWS.includes(overflow)) {
     throw new ConnectConfigError(
-      `overflow is "${String(overflow)}": expected one of ${OVERFLOWS.join(', ')}`,
+      `overflow is "${overflow as string}": expected one of ${OVERFLOWS.join(', ')}`,
     );
   }
   return {

@@ -22,7 +22,7 @@ import { MountedServer } from './mounted.server.js';
 export interface ConnectModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   /** Tokens of what `useFactory` takes. */
   readonly inject?: NonNullable<FactoryProvider['inject']>;
-  useFactory(...dependencies: never[]): ConnectModuleOptions | Promise<ConnectModuleOptions>;
+  readonly useFactory: (...dependencies: never[]) => ConnectModuleOptions | Promise<ConnectModuleOptions>;
 }
 
 const OPTIONS = Symbol('ConnectModule options');

@@ -30,11 +30,11 @@ export class ConnectServer extends ConnectTransport implements CustomTransportSt
     this.engine.listen(this.#target).then(
       (address) => {
         this.setStatus('listening');
-        callback(undefined, address);
+        return callback(undefined, address);
       },
       (error: Error) => {
         this.setStatus('error', error);
-        callback(error);
+        return callback(error);
       },
     );
   }

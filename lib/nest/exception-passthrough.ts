@@ -13,17 +13,19 @@ import { ConnectContext } from './connect.context.js';
 
 const INSTALLED = Symbol.for('nestjs-connect:exception-passthrough');
 
+type Catch = (this: BaseRpcExceptionFilter, exception: unknown, host: ArgumentsHost) => Observable<unknown>;
+
 /** Called by the transport's constructor; does nothing the second time. */
 export function installExceptionPassthrough(): void {
   const prototype = BaseRpcExceptionFilter.prototype as BaseRpcExceptionFilter & { [INSTALLED]?: true };
   if (prototype[INSTALLED] === true) {
     return;
   }
-  const original = prototype.catch;
+  const original = Reflect.get(prototype, 'catch') as Catch;
   prototype.catch = function (exception: unknown, host: ArgumentsHost): Observable<unknown> {
     return host.getArgByIndex<unknown>(1) instanceof ConnectContext
       ? throwError(() => exception)
-      : (original.call(this, exception, host) as Observable<unknown>);
+      : original.call(this, exception, host);
   };
   Object.defineProperty(prototype, INSTALLED, { value: true });
 }

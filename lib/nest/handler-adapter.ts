@@ -101,7 +101,7 @@ class HandlerAdapter {
     try {
       return this.handler(data, context);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

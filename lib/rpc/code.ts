@@ -47,7 +47,7 @@ const CODE_NAMES = {
 } as const satisfies Record<Code, string>;
 
 /** Every code, in the order of their numbers. */
-export const CODES: readonly Code[] = Object.freeze(Object.keys(CODE_NAMES).map(Number));
+export const CODES: readonly Code[] = Object.freeze(Object.keys(CODE_NAMES).map(Number).filter(isCode));
 
 const CODES_BY_NAME: ReadonlyMap<string, Code> = new Map(CODES.map((code) => [CODE_NAMES[code], code]));
 

@@ -104,17 +104,16 @@ export class RpcHeaders implements Iterable<[name: string, value: string]> {
    * character, or a character above U+00FF (send such text under a `-bin` name).
    */
   set(name: string, value: string | Uint8Array): this {
-    this.delete(name);
-    return this.append(name, value);
+    const key = checkedName(name);
+    const text = wireValue(key, value);
+    this.delete(key).#pairs.push(key, text);
+    return this;
   }
 
   /** Adds a value beside those that the name has. Throws as {@link set} does. */
   append(name: string, value: string | Uint8Array): this {
-    const key = name.toLowerCase();
-    if (!NAME.test(key)) {
-      throw new TypeError(`"${name}" is not a header name: use letters, digits, "-", "_" and "."`);
-    }
-    this.#pairs.push(key, typeof value === 'string' ? checkedValue(key, value) : binaryValue(key, value));
+    const key = checkedName(name);
+    this.#pairs.push(key, wireValue(key, value));
     return this;
   }
 
@@ -184,6 +183,18 @@ function valuesOf(
       : value;
 }
 
+function checkedName(name: string): string {
+  const key = name.toLowerCase();
+  if (!NAME.test(key)) {
+    throw new TypeError(`"${name}" is not a header name: use letters, digits, "-", "_" and "."`);
+  }
+  return key;
+}
+
+function wireValue(name: string, value: string | Uint8Array): string {
+  return typeof value === 'string' ? checkedValue(name, value) : binaryValue(name, value);
+}
+
 function checkedValue(name: string, value: string): string {
   if (!VALUE.test(value)) {
     throw new TypeError(
@@ -191,7 +202,24 @@ function checkedValue(name: string, value: string): string {
         `send bytes or Unicode text under a name that ends in "-bin"`,
     );
   }
-  return value.trim();
+  return trimBlanks(value);
+}
+
+/** Not `trim()`: it also takes U+00A0, which as obs-text is the last byte of an "à" in UTF-8. */
+function trimBlanks(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isBlank(value[start])) {
+    start++;
+  }
+  while (end > start && isBlank(value[end - 1])) {
+    end--;
+  }
+  return value.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
 
 function binaryValue(name: string, value: Uint8Array): string {

@@ -142,7 +142,7 @@ export class TimerWheel {
 
   /** After a long stall there are more ticks to visit than slots: visit the slots. */
   #fireAmong(now: number): void {
-    for (const tick of [...this.#slots.keys()].sort((a, b) => a - b)) {
+    for (const tick of [...this.#slots.keys()].toSorted((a, b) => a - b)) {
       if (tick <= now) {
         this.#fire(tick);
       }

@@ -123,8 +123,8 @@ export class Http1Exchange extends ServerExchange {
     this.connection.destroy();
   }
 
-  protected override createWriter(onDrain: () => void): ResponseWriter {
-    return new ResponseWriter(new SocketCorkedResponse(this.sink), onDrain);
+  protected override createWriter(drained: () => void): ResponseWriter {
+    return new ResponseWriter(new SocketCorkedResponse(this.sink), drained);
   }
 
   #closeIfEarly(): void {
@@ -137,8 +137,8 @@ export class Http1Exchange extends ServerExchange {
 /**
  * A response that holds bytes back on its socket instead of in itself.
  *
- * A corked ServerResponse of Node 24 writes the length of its chunks in front of the status line when its
- * headers were flushed; Node 20 and 22 do not.
+ * Node 24 frames a ServerResponse wrongly that is corked when its headers are flushed: its last chunk overtakes
+ * the others. A corked socket does the same for the number of writes.
  */
 class SocketCorkedResponse implements ResponseSink {
   // Kept: the response lets go of its socket when it is finished, which may be before the uncork.

@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type HeaderList } from '../rpc/headers.js';
+import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
 import { type ExchangeOwner, ServerExchange } from './server-exchange.js';
 
 /** What node:http2 gives with its `stream` event. */
@@ -151,14 +152,20 @@ export class Http2Exchange extends ServerExchange {
   /**
    * Ends an upload that nobody reads; without it the client may send for ever. (gRPC over HTTP/2,
    * "Responses": a server that has finished first sends RST_STREAM with NO_ERROR)
+   *
+   * Not in this turn, because a reset that is submitted together with the trailers overtakes them; and not before
+   * an upload that is nearly done has had its chance: curl drops the response of a stream that is reset while it
+   * writes, although "clients MUST NOT discard responses as a result" (RFC 9113, section 8.1).
    */
   #stopUpload(): void {
     if (!this.sink.readableEnded) {
-      // Not in this turn: a reset that is submitted together with the trailers overtakes them.
-      setImmediate(closeStream, this.sink);
+      const { sink } = this;
+      timerWheel.start(new WheelTimer(() => closeStream(sink)), UPLOAD_GRACE_MS);
     }
   }
 }
+
+const UPLOAD_GRACE_MS = 40;
 
 function closeStream(stream: ServerHttp2Stream): void {
   // What was under way may have completed the request meanwhile.

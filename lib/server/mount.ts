@@ -17,7 +17,7 @@ import { type ActiveCalls } from './server-exchange.js';
 
 // How `ALPNProtocols` is set on a server that exists: as old as ALPN in Node, only its types are missing.
 const { convertALPNProtocols: setAlpnProtocols } = tls as unknown as {
-  convertALPNProtocols(protocols: readonly string[], server: object): void;
+  readonly convertALPNProtocols: (protocols: readonly string[], server: object) => void;
 };
 
 /** An application's server: `http.Server`, or `https.Server`, which is a `tls.Server`. */

@@ -40,6 +40,7 @@ export abstract class EnvelopedCall
   /** Client and bidi streaming. */
   #source: RequestSource | undefined;
   #readyListener: (() => void) | undefined;
+  #isInvoked = false;
   #hasSentHead = false;
 
   constructor(
@@ -61,9 +62,7 @@ export abstract class EnvelopedCall
   protected abstract sendWhole(message: EncodedMessage | undefined, error: ConnectError | undefined): void;
 
   get isMidMessage(): boolean {
-    return this.#source === undefined
-      ? !this.isReplied && this.#request === undefined
-      : this.#source.isMidMessage;
+    return this.#source === undefined ? !this.isReplied && !this.#isInvoked : this.#source.isMidMessage;
   }
 
   /** Reads the headers and begins to receive. */
@@ -241,6 +240,7 @@ export abstract class EnvelopedCall
   }
 
   #invokeWithMessage(message: unknown): void {
+    this.#isInvoked = true;
     const { handler } = this.route;
     if (handler.kind === 'unary' || handler.kind === 'server_streaming') {
       handler.invoke(message, this);

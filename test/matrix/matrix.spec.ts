@@ -68,7 +68,7 @@ describe.each(CASES)('$protocol.name over $wire.name with $codec', ({ wire, prot
       baseUrl: `${wire.isTls ? 'https' : 'http'}://localhost:${port}`,
       useBinaryFormat: isBinary,
       nodeOptions: wire.isTls ? { ca } : {},
-    } as TransportOptions);
+    });
     client = createClient(ElizaService, transport);
   });
 

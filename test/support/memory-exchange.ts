@@ -113,6 +113,12 @@ export class MemoryExchange implements Exchange {
     return this;
   }
 
+  /** Ends the call, as an engine does whose peer is silent, or that stops. */
+  terminate(reason: ConnectError): this {
+    this.#listener?.terminate(reason);
+    return this;
+  }
+
   /** @returns The response's body in one piece. */
   get body(): Uint8Array {
     return Buffer.concat(this.chunks);

@@ -43,6 +43,7 @@ export class MemorySource<T> implements MessageSource<T> {
   readonly #messages: { readonly message: T }[];
   readonly #bytesPerMessage: number;
   #consumer: MessageConsumer<T> | undefined;
+  #broken: ConnectError | undefined;
   #isComplete = false;
   #isEnded = false;
   #isDelivering = false;
@@ -69,6 +70,9 @@ export class MemorySource<T> implements MessageSource<T> {
     }
     this.isStarted = true;
     this.#consumer = consumer;
+    if (this.#broken !== undefined) {
+      consumer.error(this.#broken);
+    }
   }
 
   pull(): void {
@@ -93,10 +97,11 @@ export class MemorySource<T> implements MessageSource<T> {
     this.#deliver();
   }
 
-  /** Breaks the stream, also while nothing is asked for. */
+  /** Breaks the stream, also while nothing is asked for; who starts it later is told then. */
   break(error: ConnectError): void {
     if (!this.isCanceled && !this.#isEnded) {
       this.#isEnded = true;
+      this.#broken = error;
       this.#consumer?.error(error);
     }
   }

@@ -156,11 +156,11 @@ const ECHO: { readonly [K in MethodKind]: (before: (call: ServerCall) => void) =
 /** A handler that fails at once. */
 export function failing(kind: MethodKind, error: () => ConnectError): RouteHandler {
   const invoke = (_: unknown, call: { fail(error: ConnectError): void }): void => call.fail(error());
-  return { kind, invoke } as RouteHandler; // The function takes what every kind gives.
+  return { kind, invoke };
 }
 
 /** A handler that never answers, and hands its call out. */
 export function silent(kind: MethodKind, seen: (call: ServerCall) => void = () => undefined): RouteHandler {
   const invoke = (_: unknown, call: ServerCall): void => seen(call);
-  return { kind, invoke } as RouteHandler; // The function takes what every kind gives.
+  return { kind, invoke };
 }

@@ -4,7 +4,7 @@
  *
  * A StringValue is small enough to write by hand: "hi" is the bytes 0a 02 68 69, or `"hi"` with its quotes.
  */
-import { create, createFileRegistry, type DescMethod } from '@bufbuild/protobuf';
+import { create, createFileRegistry, type DescMethod, isMessage } from '@bufbuild/protobuf';
 import {
   file_google_protobuf_wrappers,
   FileDescriptorSetSchema,
@@ -74,7 +74,12 @@ export const METHOD_OF_KIND = {
 } as const satisfies Record<MethodKind, TestMethodName>;
 
 /** The four kinds, for loops over all of them. */
-export const METHOD_KINDS = Object.keys(METHOD_OF_KIND) as readonly MethodKind[];
+export const METHOD_KINDS = [
+  'unary',
+  'client_streaming',
+  'server_streaming',
+  'bidi_streaming',
+] as const satisfies readonly MethodKind[];
 
 /** A message of the service. */
 export function textMessage(value: string): StringValue {
@@ -83,5 +88,8 @@ export function textMessage(value: string): StringValue {
 
 /** @param message What a handler was given. */
 export function textOf(message: unknown): string {
-  return (message as StringValue).value;
+  if (!isMessage(message, StringValueSchema)) {
+    throw new TypeError('the handler was given something else than a StringValue');
+  }
+  return message.value;
 }

@@ -72,7 +72,7 @@ export class Generators implements ConnectHandlers<typeof ElizaService> {
   }
 
   async *converse(requests: Observable<ConverseRequest>) {
-    yield { sentence: String(requests) };
+    yield { sentence: requests === undefined ? '' : 'one' };
   }
 }
 

@@ -117,7 +117,7 @@ describe('@ConnectService at start-up', () => {
     declare(First)();
     declare(Second)();
     expect(Object.hasOwn(First.prototype, 'say')).toBe(true);
-    expect(First.prototype.say).not.toBe(Second.prototype.say);
+    expect(Object.hasOwn(Second.prototype, 'say')).toBe(true);
   });
 
   it('leaves a handler callable as it was written, without a context', async () => {
@@ -137,7 +137,7 @@ describe('@ConnectService at start-up', () => {
 
   it('covers every kind of call with one descriptor', () => {
     const [service] = file_connectrpc_eliza_v1_eliza.services;
-    expect(service?.methods.map(({ methodKind }) => methodKind).sort()).toEqual([
+    expect(service?.methods.map(({ methodKind }) => methodKind).toSorted()).toEqual([
       'bidi_streaming',
       'client_streaming',
       'server_streaming',

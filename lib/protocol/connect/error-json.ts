@@ -3,7 +3,7 @@
  *
  * Spec: Connect protocol, "Error Codes" and "Error Details".
  */
-import { create, toBinary, toJson } from '@bufbuild/protobuf';
+import { create, type DescMessage, type Message, toBinary, toJson } from '@bufbuild/protobuf';
 import { encodeBase64 } from '../../rpc/base64.js';
 import { codeToName } from '../../rpc/code.js';
 import { type ConnectError, type ErrorDetail } from '../../rpc/connect-error.js';
@@ -22,23 +22,33 @@ export interface ErrorJson {
 
 /** Empty fields are left out. */
 export function errorToJson(error: ConnectError): ErrorJson {
+  const details = error.details.map(detailToJson).filter((detail) => detail !== undefined);
   return {
     code: codeToName(error.code),
     ...(error.rawMessage === '' ? {} : { message: error.rawMessage }),
-    ...(error.details.length === 0 ? {} : { details: error.details.map(detailToJson) }),
+    ...(details.length === 0 ? {} : { details }),
   };
 }
 
-function detailToJson(detail: ErrorDetail): DetailJson {
+/** @returns `undefined` for a value that does not fit its type: the error itself must reach the caller. */
+function detailToJson(detail: ErrorDetail): DetailJson | undefined {
   if (!('desc' in detail)) {
     return { type: detail.type, value: encodeBase64(detail.value) };
   }
-  const message = create(detail.desc, detail.value);
-  const json = { type: detail.desc.typeName, value: encodeBase64(toBinary(detail.desc, message)) };
   try {
-    return { ...json, debug: toJson(detail.desc, message) };
+    const message = create(detail.desc, detail.value);
+    const value = encodeBase64(toBinary(detail.desc, message));
+    return { type: detail.desc.typeName, value, ...debugOf(detail.desc, message) };
+  } catch {
+    return undefined;
+  }
+}
+
+function debugOf(desc: DescMessage, message: Message): { debug?: unknown } {
+  try {
+    return { debug: toJson(desc, message) };
   } catch {
     // An Any of a type that is not known here has no JSON; `debug` is for humans and may be absent.
-    return json;
+    return {};
   }
 }

@@ -5,6 +5,7 @@
  */
 import { type Compression } from '../../compression/compression.js';
 import { type HeaderList } from '../../rpc/headers.js';
+import { messageTooLarge } from '../../wire/envelope-reader.js';
 import { type Exchange } from '../../wire/exchange.js';
 import { appendHeaders } from '../../wire/response-headers.js';
 import { type GetRequest } from './get-request.js';
@@ -42,9 +43,13 @@ export class ConnectGetCall extends ConnectUnaryCall {
   }
 
   protected override readRequest(): void {
-    const { version, compression } = this.request;
+    const { version, compression, message } = this.request;
     checkProtocolVersion(version, VERSION_PARAMETER, this.route.options.requireProtocolVersion);
     this.#compression = this.endpoint.compressions.forRequest(compression);
+    const { receiveLimitBytes } = this.route.options;
+    if (this.#compression === undefined && message.byteLength > receiveLimitBytes) {
+      throw messageTooLarge(message.byteLength, receiveLimitBytes);
+    }
     this.negotiateResponse();
     // Over HTTP/2 the end of the request may come behind the headers, without a byte between.
     if (!this.exchange.hasBody) {

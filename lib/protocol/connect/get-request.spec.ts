@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Code } from '../../rpc/code.js';
 import { parseGetRequest } from './get-request.js';
 

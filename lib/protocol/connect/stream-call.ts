@@ -4,10 +4,10 @@
  * Spec: Connect protocol, "Streaming-Request" and "Streaming-Response".
  */
 import { type CompressionTable } from '../../compression/negotiate.js';
-import { Code } from '../../rpc/code.js';
-import { ConnectError } from '../../rpc/connect-error.js';
+import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { type EncodedMessage } from '../../rpc/message-flow.js';
+import { refuseContentEncoding } from '../../wire/content-encoding.js';
 import { EnvelopedCall, type EnvelopedRequest } from '../../wire/enveloped-call.js';
 import { type Exchange } from '../../wire/exchange.js';
 import { type MessageFormat } from '../../wire/message-format.js';
@@ -43,7 +43,7 @@ export class ConnectStreamCall extends EnvelopedCall {
       VERSION_HEADER,
       route.options.requireProtocolVersion,
     );
-    refuseContentEncoding(exchange.header('content-encoding'));
+    refuseContentEncoding(exchange, 'connect-content-encoding');
     return {
       requestCompression: compressions.forRequest(exchange.header('connect-content-encoding')),
       responseCompression:
@@ -81,15 +81,5 @@ export class ConnectStreamCall extends EnvelopedCall {
       list.push('connect-content-encoding', this.responseCompression.name);
     }
     return appendHeaders(list, this.setResponseHeaders);
-  }
-}
-
-/** Streams compress message by message: a body that is compressed as a whole could not be read as it comes. */
-function refuseContentEncoding(encoding: string | undefined): void {
-  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
-    throw new ConnectError(
-      `content-encoding "${encoding}" is not possible in a stream: use connect-content-encoding`,
-      { code: Code.Unimplemented },
-    );
   }
 }

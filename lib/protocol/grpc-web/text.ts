@@ -151,5 +151,8 @@ export class TextExchange implements Exchange, ExchangeListener {
 
 /** The response to a binary request is declared as what it is. */
 function asText(headers: HeaderList): HeaderList {
-  return headers.map((value) => value.replace(/^application\/grpc-web(?=\+|$)/, 'application/grpc-web-text'));
+  const value = headers.indexOf('content-type') + 1;
+  return headers.map((text, i) =>
+    i === value ? text.replace(/^application\/grpc-web(?=\+|$)/, 'application/grpc-web-text') : text,
+  );
 }

@@ -23,7 +23,7 @@ export const grpcWebVariant: GrpcVariant = Object.freeze({
       return new TextExchange(exchange, 'both');
     }
     // "accept: application/grpc-web-text" asks for a text response to a binary request.
-    return isText(exchange.header('accept') ?? '') ? new TextExchange(exchange, 'response') : exchange;
+    return acceptsText(exchange.header('accept')) ? new TextExchange(exchange, 'response') : exchange;
   },
   sendHead(exchange: Exchange, head: HeaderList): void {
     exchange.respond(200, head);
@@ -41,6 +41,10 @@ export const grpcWebVariant: GrpcVariant = Object.freeze({
     exchange.respondAndEnd(200, head, message === undefined ? frame : Buffer.concat([message, frame]));
   },
 });
+
+function acceptsText(accept: string | undefined): boolean {
+  return accept !== undefined && accept.split(',').some((type) => isText(type.trim().toLowerCase()));
+}
 
 function isText(type: string): boolean {
   return type.startsWith(TEXT[0]);

@@ -7,6 +7,7 @@ import { type CompressionTable } from '../../compression/negotiate.js';
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { type EncodedMessage } from '../../rpc/message-flow.js';
+import { refuseContentEncoding } from '../../wire/content-encoding.js';
 import { EnvelopedCall, type EnvelopedRequest } from '../../wire/enveloped-call.js';
 import { type Exchange } from '../../wire/exchange.js';
 import { type MessageFormat } from '../../wire/message-format.js';
@@ -40,6 +41,7 @@ export class GrpcCall extends EnvelopedCall {
 
   protected readRequest(exchange: Exchange): EnvelopedRequest {
     const { compressions, route } = this.endpoint;
+    refuseContentEncoding(exchange, 'grpc-encoding');
     return {
       requestCompression: compressions.forRequest(exchange.header('grpc-encoding')),
       responseCompression:

@@ -4,7 +4,7 @@
  * Spec: gRPC over HTTP/2, "Responses" (Trailers, Trailers-Only); google.rpc.Status for the details.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
-import { AnySchema } from '@bufbuild/protobuf/wkt';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import { encodeBase64 } from '../../rpc/base64.js';
 import { type ConnectError, type ErrorDetail } from '../../rpc/connect-error.js';
@@ -26,27 +26,32 @@ export function statusTrailers(
     return trailers === undefined ? OK : appendHeaders([...OK], trailers);
   }
   const list = ['grpc-status', String(error.code), 'grpc-message', percentEncode(error.rawMessage)];
-  if (error.details.length > 0) {
-    list.push('grpc-status-details-bin', encodeStatus(error));
+  const details = error.details.map(toAny).filter((detail) => detail !== undefined);
+  if (details.length > 0) {
+    list.push('grpc-status-details-bin', encodeStatus(error, details));
   }
   appendHeaders(list, error.metadata);
   return appendHeaders(list, trailers);
 }
 
 /** "its code and message must equal grpc-status and grpc-message" (gRPC, richer error model). */
-function encodeStatus(error: ConnectError): string {
-  const status = create(StatusSchema, {
-    code: error.code,
-    message: error.rawMessage,
-    details: error.details.map(toAny),
-  });
+function encodeStatus(error: ConnectError, details: Any[]): string {
+  const status = create(StatusSchema, { code: error.code, message: error.rawMessage, details });
   return encodeBase64(toBinary(StatusSchema, status));
 }
 
-function toAny(detail: ErrorDetail) {
-  const [type, value] =
-    'desc' in detail
-      ? [detail.desc.typeName, toBinary(detail.desc, create(detail.desc, detail.value))]
-      : [detail.type, detail.value];
+/** @returns `undefined` for a value that does not fit its type: the error itself must reach the caller. */
+function toAny(detail: ErrorDetail): Any | undefined {
+  if (!('desc' in detail)) {
+    return anyOf(detail.type, detail.value);
+  }
+  try {
+    return anyOf(detail.desc.typeName, toBinary(detail.desc, create(detail.desc, detail.value)));
+  } catch {
+    return undefined;
+  }
+}
+
+function anyOf(type: string, value: Uint8Array): Any {
   return create(AnySchema, { typeUrl: `type.googleapis.com/${type}`, value });
 }

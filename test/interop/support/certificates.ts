@@ -1,37 +1,23 @@
 /**
- * A certificate for 127.0.0.1, fresh for every run.
+ * A certificate for the peers that are programs: they read their authority from a file.
  */
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OPENSSL, run } from './programs.js';
+import { createCertificates as createAll } from '../../support/certificates.js';
 
 export interface Certificates {
   readonly key: string;
-  /** Self-signed: its own authority. */
   readonly cert: string;
-  /** A file with {@link cert}. */
-  readonly certFile: string;
+  /** The authority that signed {@link cert}. */
+  readonly ca: string;
+  /** A file with {@link ca}. */
+  readonly caFile: string;
 }
 
 export async function createCertificates(): Promise<Certificates> {
-  const folder = await mkdtemp(join(tmpdir(), 'nestjs-connect-interop-'));
-  const keyFile = join(folder, 'key.pem');
-  const certFile = join(folder, 'cert.pem');
-  const { code, stderr } = await run(OPENSSL, [
-    'req',
-    '-x509',
-    '-nodes',
-    '-newkey=ec',
-    '-pkeyopt=ec_paramgen_curve:prime256v1',
-    '-days=1',
-    '-subj=/CN=localhost',
-    '-addext=subjectAltName=DNS:localhost,IP:127.0.0.1',
-    `-keyout=${keyFile}`,
-    `-out=${certFile}`,
-  ]);
-  if (code !== 0) {
-    throw new Error(`openssl made no certificate: ${stderr}`);
-  }
-  return { key: await readFile(keyFile, 'utf8'), cert: await readFile(certFile, 'utf8'), certFile };
+  const { ca, server } = await createAll();
+  const caFile = join(await mkdtemp(join(tmpdir(), 'nestjs-connect-interop-')), 'ca.pem');
+  await writeFile(caFile, ca);
+  return { ...server, ca, caFile };
 }

@@ -27,12 +27,6 @@ export const CURL: Program = {
   remedy: 'install it with the system, built with HTTP/2',
 };
 
-export const OPENSSL: Program = {
-  name: 'openssl',
-  paths: onPath('openssl'),
-  remedy: 'install it with the system',
-};
-
 export const BUF: Program = { name: 'buf', paths: ['node_modules/.bin/buf'], remedy: 'run "npm install"' };
 
 export const GRPCURL: Program = {

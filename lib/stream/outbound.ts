@@ -1,0 +1,256 @@
+/**
+ * What a handler returns, as the response stream of a call.
+ *
+ *   Observable            push: what the peer does not take waits in a queue bounded in bytes
+ *   generator, iterable   pull: asked for the next message only while the peer takes more
+ *
+ * Either ends in one of three ways, each exactly once: the producer finished and everything it gave is
+ * written; something failed; the call was canceled. The last two stop the producer in the same turn.
+ */
+import { isObservable, type Observable, type Subscription, takeWhile } from 'rxjs';
+import { Code } from '../rpc/code.js';
+import { ConnectError } from '../rpc/connect-error.js';
+import { type EncodedMessage } from '../rpc/message-flow.js';
+import { type StreamReplyCall } from '../rpc/server-call.js';
+import { describeResult, isIterable, isPromiseLike } from './handler-result.js';
+import { IterablePump } from './iterable-pump.js';
+import { type Overflow, OverflowQueue } from './overflow-queue.js';
+import { type Backlog, type ResponseCredit } from './readiness.js';
+
+/** How a response stream is sent. */
+export interface OutboundOptions {
+  /** For Observables; iterables never overflow. */
+  readonly overflow: Overflow;
+  /** Largest sum of encoded messages that wait here because the peer does not read, in bytes. */
+  readonly bufferBytes: number;
+  /**
+   * Turns what a handler threw into what its caller may see. Also given what the handler's stream throws
+   * when nobody can be told any more, so that it can be logged. Must not throw.
+   */
+  toError(error: unknown): ConnectError;
+}
+
+/**
+ * Sends what a handler returned: an Observable, an async iterable (generator), an iterable, or a promise of
+ * one of them. Anything else fails the call with `internal`.
+ *
+ * Takes the call's one `onCancel`, and ends the credit when the call is over.
+ */
+export function sendStream(
+  result: unknown,
+  call: StreamReplyCall<unknown>,
+  credit: ResponseCredit,
+  options: OutboundOptions,
+): void {
+  const reply = new StreamReply(call, credit, options);
+  call.onCancel(() => reply.cancel());
+  if (isPromiseLike(result)) {
+    Promise.resolve(result).then(
+      (resolved) => reply.start(resolved),
+      (error: unknown) => reply.fail(error),
+    );
+  } else {
+    reply.start(result);
+  }
+}
+
+class StreamReply implements Backlog {
+  readonly #call: StreamReplyCall<unknown>;
+  readonly #credit: ResponseCredit;
+  readonly #options: OutboundOptions;
+  readonly #queue: OverflowQueue;
+  #isFlushing = false;
+  /** The producer has ended; its end follows the queue. */
+  #ending: 'complete' | ConnectError | undefined;
+  #isOver = false;
+  #subscription: Subscription | undefined;
+  #pump: IterablePump<unknown> | undefined;
+
+  constructor(call: StreamReplyCall<unknown>, credit: ResponseCredit, options: OutboundOptions) {
+    this.#call = call;
+    this.#credit = credit;
+    this.#options = options;
+    this.#queue = new OverflowQueue(options.overflow, options.bufferBytes);
+  }
+
+  start(result: unknown): void {
+    if (this.#isOver) {
+      return;
+    }
+    if (isObservable(result)) {
+      this.#subscribe(result);
+    } else if (isIterable(result)) {
+      this.#pump = new IterablePump(this.#pumpTarget, {
+        credit: this.#credit,
+        onLateError: (error) => this.#options.toError(error),
+      });
+      this.#pump.run(result);
+    } else {
+      this.#abandon(unstreamable(this.#call.spec.path, result));
+    }
+  }
+
+  /** The producer failed: what it gave before is delivered first. */
+  fail(error: unknown): void {
+    if (!this.#isOver && this.#ending === undefined) {
+      this.#ending = this.#options.toError(error);
+      this.flush();
+    }
+  }
+
+  cancel(): void {
+    this.#isOver = true;
+    this.#close();
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.isEmpty;
+  }
+
+  flush(): void {
+    if (this.#isFlushing) {
+      return;
+    }
+    this.#isFlushing = true;
+    let message = this.#takeQueued();
+    while (message !== undefined) {
+      this.#call.write(message);
+      message = this.#takeQueued();
+    }
+    this.#isFlushing = false;
+    if (this.#ending !== undefined && this.#queue.isEmpty && !this.#isOver) {
+      this.#finish(this.#ending);
+    }
+  }
+
+  #takeQueued(): EncodedMessage | undefined {
+    return this.#call.isReady ? this.#queue.shift() : undefined;
+  }
+
+  #subscribe(source: Observable<unknown>): void {
+    this.#credit.setBacklog(this);
+    // A source that emits in a loop has no subscription yet that could be ended.
+    const whileWanted = takeWhile<unknown>(() => !this.#isOver);
+    try {
+      this.#subscription = whileWanted(source).subscribe({
+        next: (message) => this.#push(message),
+        error: (error: unknown) => {
+          this.#stopProducer();
+          this.fail(error);
+        },
+        complete: () => {
+          this.#stopProducer();
+          this.#complete();
+        },
+      });
+    } catch (error) {
+      this.#failOrReport(error);
+    }
+    if (this.#isOver) {
+      this.#stopProducer();
+    }
+  }
+
+  #push(message: unknown): void {
+    if (this.#isOver) {
+      return;
+    }
+    const encoded = this.#encode(message);
+    if (encoded === undefined) {
+      return;
+    }
+    if (this.#call.isReady && this.#queue.isEmpty && !this.#isFlushing) {
+      this.#call.write(encoded);
+    } else if (!this.#queue.offer(encoded)) {
+      this.#abandon(overflown(this.#call.spec.path, this.#options.bufferBytes));
+    }
+  }
+
+  /** Pulled messages were asked for: they are written also when the credit is gone by now. */
+  readonly #pumpTarget = {
+    next: (message: unknown): void => {
+      const encoded = this.#encode(message);
+      if (encoded !== undefined) {
+        this.#call.write(encoded);
+      }
+    },
+    error: (error: unknown): void => this.fail(error),
+    complete: (): void => this.#complete(),
+  };
+
+  #encode(message: unknown): EncodedMessage | undefined {
+    try {
+      return this.#call.encode(message);
+    } catch (error) {
+      this.#abandon(this.#options.toError(error));
+      return undefined;
+    }
+  }
+
+  #complete(): void {
+    if (!this.#isOver) {
+      this.#ending = 'complete';
+      this.flush();
+    }
+  }
+
+  #finish(ending: 'complete' | ConnectError): void {
+    this.#isOver = true;
+    if (ending === 'complete') {
+      this.#call.complete();
+    } else {
+      this.#call.fail(ending);
+    }
+    this.#close();
+  }
+
+  /** Fails now: what waits in the queue is lost. */
+  #abandon(error: ConnectError): void {
+    this.#isOver = true;
+    this.#call.fail(error);
+    this.#close();
+  }
+
+  /** A teardown that throws after the end of its source has nobody to tell. */
+  #failOrReport(error: unknown): void {
+    if (this.#isOver || this.#ending !== undefined) {
+      this.#options.toError(error);
+    } else {
+      this.fail(error);
+    }
+  }
+
+  /** The credit is last: who waits for it must find its producer stopped. */
+  #close(): void {
+    this.#queue.clear();
+    this.#stopProducer();
+    this.#credit.end();
+  }
+
+  /** Ends it from here also when it has ended by itself: a teardown that throws then throws to us. */
+  #stopProducer(): void {
+    try {
+      this.#pump?.stop();
+      this.#subscription?.unsubscribe();
+    } catch (error) {
+      this.#options.toError(error);
+    }
+  }
+}
+
+function unstreamable(path: string, result: unknown): ConnectError {
+  return new ConnectError(
+    `${path} answers with a stream, but its handler returned ${describeResult(result)}. ` +
+      'Return an Observable, an async generator, an iterable, or a promise of one of them',
+    { code: Code.Internal },
+  );
+}
+
+function overflown(path: string, bufferBytes: number): ConnectError {
+  return new ConnectError(
+    `${path} emits faster than its caller reads, and its buffer of ${bufferBytes} bytes is full. ` +
+      'Raise bufferBytes, choose another overflow policy, return an async generator, ' +
+      'or pace the producer with context.drained()',
+    { code: Code.ResourceExhausted },
+  );
+}
