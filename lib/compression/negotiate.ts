@@ -23,7 +23,7 @@ export class CompressionTable {
    * @throws ConnectError `unimplemented`, with the names that are supported.
    */
   forRequest(name: string | undefined): Compression | undefined {
-    if (name === undefined || name === '' || name === IDENTITY) {
+    if (name === undefined || isIdentity(name)) {
       return undefined;
     }
     const compression = this.#byName.get(name);
@@ -54,7 +54,10 @@ export class CompressionTable {
   }
 }
 
-const IDENTITY = 'identity';
+/** Tells whether an encoding header names no compression. */
+export function isIdentity(name: string): boolean {
+  return name === 'identity' || name === '';
+}
 
 /** Browsers and proxies use quality values; `q=0` means "not this one". (RFC 9110, section 12.4.2) */
 function isRefusal(parameter: string): boolean {

@@ -6,7 +6,7 @@
  */
 import { isObservable } from 'rxjs';
 import { creditedObservable } from '../stream/credited-observable.js';
-import { isPromiseLike } from '../stream/handler-result.js';
+import { isIterable, isPromiseLike } from '../stream/handler-result.js';
 import { type ResponseCredit } from '../stream/readiness.js';
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
@@ -26,10 +26,4 @@ function toStream(result: unknown, credit: ResponseCredit): unknown {
     return result.then((resolved) => toStream(resolved, credit));
   }
   return isIterable(result) && !isObservable(result) ? creditedObservable(result, credit) : result;
-}
-
-function isIterable(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {
-  return (
-    typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
-  );
 }

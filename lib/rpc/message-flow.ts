@@ -22,7 +22,7 @@ export interface MessageConsumer<T> {
  * held back down to its socket.
  */
 export interface MessageSource<T> {
-  /** Names the consumer; once per source. */
+  /** Names the consumer; once per source. A stream that has broken by then tells so at once. */
   start(consumer: MessageConsumer<T>): void;
   /**
    * Asks for one more message. It may arrive before `pull` returns; asking again from inside `next` is

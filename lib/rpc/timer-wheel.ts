@@ -93,11 +93,11 @@ export class TimerWheel {
   /**
    * Starts a timer.
    *
-   * @param delayMs Any number of milliseconds from 0; beyond what a clock can count, it never fires.
+   * @param delayMs Any number of milliseconds, below 0 as 0; beyond what a clock can count, it never fires.
    */
   start(timer: WheelTimer, delayMs: number): void {
     timer.cancel();
-    const tick = Math.floor((performance.now() + delayMs) / TICK_MS) + 1;
+    const tick = Math.floor((performance.now() + Math.max(delayMs, 0)) / TICK_MS) + 1;
     if (!Number.isSafeInteger(tick)) {
       return;
     }
