@@ -134,6 +134,34 @@ it('has a peer for every protocol', () => {
   expect(serverProtocols.map(({ name }) => name)).toEqual(Object.keys(PEERS));
 });
 
+describe.each(serverProtocols.map((protocol) => [protocol.name, protocol] as const))(
+  '%s and content types',
+  (_, protocol) => {
+    const types = METHOD_KINDS.flatMap((kind) =>
+      protocol.endpoints(createTestRoute(echo(kind))).flatMap(({ contentTypes }) => contentTypes),
+    );
+
+    it.each([...new Set(types)])('recognizes %s alone', (type) => {
+      const names = serverProtocols.filter((each) => each.recognizes(type)).map(({ name }) => name);
+      expect(names).toEqual([protocol.name]);
+    });
+
+    it('owns none that it does not recognize, nor what the rest of the web uses', () => {
+      const owned = [...new Set(types)].filter((type) => protocol.owns(type));
+      expect(owned).not.toEqual([]);
+      expect(owned).not.toContain('application/json');
+      expect(owned.filter((type) => !protocol.recognizes(type))).toEqual([]);
+    });
+
+    it.each(['application/json+x', 'application/octet-stream', 'text/plain', 'application/grpcx', ''])(
+      'does not recognize %j',
+      (type) => {
+        expect([protocol.recognizes(type), protocol.owns(type)]).toEqual([false, false]);
+      },
+    );
+  },
+);
+
 const CASES = serverProtocols.flatMap(({ name }) =>
   METHOD_KINDS.flatMap((kind) => (['proto', 'json'] as const).map((codec) => [name, kind, codec] as const)),
 );
@@ -182,6 +210,17 @@ describe.each(CASES)('%s, %s, %s', (protocol, kind, codec) => {
     const route = createTestRoute(failing(kind, () => new ConnectError('plain text', { code })));
     const exchange = await send(route, head(), hi);
     expect(peer.outcome(kind, exchange)).toEqual({ messages: [], code, message: 'plain text', ...NOTHING });
+  });
+
+  it('answers internal for a handler that throws, and reports why', async () => {
+    const fault = new Error('a secret');
+    const invoke = (): never => {
+      throw fault;
+    };
+    const route = createTestRoute({ kind, invoke });
+    const exchange = await send(route, head(), hi);
+    expect(peer.outcome(kind, exchange)).toMatchObject({ code: Code.Internal, message: 'internal error' });
+    expect(route.reports).toEqual([fault]);
   });
 
   it('refuses a message over the limit', async () => {

@@ -11,7 +11,7 @@
  */
 
 /** Resolution in milliseconds. */
-export const TICK_MS = 20;
+export const TICK_MS = 10;
 
 /** A timer in the wheel. Subclass it, or give it an `onExpire`; `cancel` may be called at any time, twice too. */
 export class WheelTimer {

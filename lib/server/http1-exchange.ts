@@ -20,6 +20,9 @@ export interface Http1Owner extends ExchangeOwner {
 
 const EXCHANGE = Symbol('exchange');
 
+/** The largest body that is read to its end, unheard, to keep a connection. */
+const MAX_DISCARDED_BYTES = 65_536;
+
 /** Request and response carry their exchange, so that one set of listener functions serves all of them. */
 interface Carrier {
   readonly destroyed: boolean;
@@ -127,8 +130,13 @@ export class Http1Exchange extends ServerExchange {
     return new ResponseWriter(new SocketCorkedResponse(this.sink), drained);
   }
 
+  /** Reading the rest costs less than a new connection; most of it is in the socket already. */
+  #isWorthReading(): boolean {
+    return Number(this.request.headers['content-length'] ?? Infinity) <= MAX_DISCARDED_BYTES;
+  }
+
   #closeIfEarly(): void {
-    if (!this.request.complete) {
+    if (!this.request.complete && this.hasBody && !this.#isWorthReading()) {
       this.connection.closeAfterEarlyResponse(this.sink);
     }
   }

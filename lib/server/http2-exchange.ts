@@ -165,7 +165,7 @@ export class Http2Exchange extends ServerExchange {
   }
 }
 
-const UPLOAD_GRACE_MS = 40;
+const UPLOAD_GRACE_MS = 20;
 
 function closeStream(stream: ServerHttp2Stream): void {
   // What was under way may have completed the request meanwhile.

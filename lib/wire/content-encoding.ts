@@ -3,6 +3,7 @@
  *
  * Spec: Connect protocol, "Streaming-Request"; gRPC, "Compression".
  */
+import { isIdentity } from '../compression/negotiate.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { type Exchange } from './exchange.js';
@@ -13,7 +14,7 @@ import { type Exchange } from './exchange.js';
  */
 export function refuseContentEncoding(exchange: Exchange, messageHeader: string): void {
   const encoding = exchange.header('content-encoding');
-  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
+  if (encoding !== undefined && !isIdentity(encoding)) {
     throw new ConnectError(`content-encoding "${encoding}" is not possible here: use ${messageHeader}`, {
       code: Code.Unimplemented,
     });

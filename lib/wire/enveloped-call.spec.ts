@@ -15,6 +15,7 @@ import {
 } from '../../test/support/serve.js';
 import { METHOD_KINDS, textMessage } from '../../test/support/test-service.js';
 import { protoCodec } from '../codec/proto-codec.js';
+import { type Compression } from '../compression/compression.js';
 import { gzip } from '../compression/zlib.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
@@ -217,6 +218,7 @@ describe('EnvelopedCall: request streams', () => {
   it('runs the handler before any message, and reads nothing off the wire', () => {
     const { handler, source } = holding();
     const { exchange } = begin(handler);
+    expect(exchange.isPaused).toBe(true);
     exchange.data(frame(0, proto('hi')));
     expect([exchange.isPaused, source().deliveredBytes]).toEqual([true, 0]);
   });
@@ -403,6 +405,23 @@ describe('EnvelopedCall: one response message', () => {
     await exchange.closed;
     expect(framesIn(exchange.body)).toEqual([ending('Internal')]);
     expect(route.reports).toEqual([expect.any(TypeError)]);
+  });
+
+  it('answers internal for a compression that fails, and reports why', async () => {
+    const fault = new Error('out of memory');
+    const responseCompression: Compression = {
+      ...gzip,
+      compress() {
+        throw fault;
+      },
+    };
+    const { exchange, route } = begin(echo('unary'), {
+      compressMinBytes: 0,
+      request: { responseCompression },
+    });
+    exchange.data(frame(0, proto('hi'))).finish();
+    await exchange.closed;
+    expect([framesIn(exchange.body), route.reports]).toEqual([[ending('Internal')], [fault]]);
   });
 
   it('answers resource_exhausted for a message over the send limit', async () => {

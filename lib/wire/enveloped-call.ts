@@ -131,7 +131,7 @@ export abstract class EnvelopedCall
     return this.responseCompression !== undefined && this.#isWorthCompressing(envelope)
       ? encodeEnvelope(
           FLAG_COMPRESSED,
-          this.responseCompression.compress(envelope.subarray(ENVELOPE_PREFIX_BYTES)),
+          this.format.compress(envelope.subarray(ENVELOPE_PREFIX_BYTES), this.responseCompression),
         )
       : sealEnvelope(envelope, 0);
   }
@@ -243,14 +243,14 @@ export abstract class EnvelopedCall
     this.#isInvoked = true;
     const { handler } = this.route;
     if (handler.kind === 'unary' || handler.kind === 'server_streaming') {
-      handler.invoke(message, this);
+      this.guard(() => handler.invoke(message, this));
     }
   }
 
   #invokeWithStream(source: RequestSource): void {
     const { handler } = this.route;
     if (handler.kind === 'client_streaming' || handler.kind === 'bidi_streaming') {
-      handler.invoke(source, this);
+      this.guard(() => handler.invoke(source, this));
     }
   }
 }

@@ -6,6 +6,7 @@ import { textMessage, textOf } from '../../test/support/test-service.js';
 import { type Codec } from '../codec/codec.js';
 import { createJsonCodec } from '../codec/json-codec.js';
 import { protoCodec } from '../codec/proto-codec.js';
+import { type Compression } from '../compression/compression.js';
 import { gzip } from '../compression/zlib.js';
 import { Code } from '../rpc/code.js';
 import { MessageFormat } from './message-format.js';
@@ -57,7 +58,10 @@ describe('MessageFormat.decode (Connect protocol, "Unary-Request")', () => {
       expect.objectContaining({
         code: Code.InvalidArgument,
         rawMessage: expect.stringMatching(
-          new RegExp(`^cannot decode google\\.protobuf\\.StringValue from ${name}: .`, 's'),
+          new RegExp(
+            `^cannot decode (message |field )?google\\.protobuf\\.StringValue(\\.value)? from ${name}: .`,
+            'is',
+          ),
         ),
         cause: expect.anything(),
       }),
@@ -167,6 +171,21 @@ describe('MessageFormat.encode', () => {
         rawMessage: 'message of 13 bytes is larger than the limit of 12 bytes',
       }),
     );
+  });
+
+  it('answers a compression that fails with internal, and reports why', () => {
+    const { route, format } = formatOf(protoCodec);
+    const fault = new Error('out of memory');
+    const broken: Compression = {
+      ...gzip,
+      compress() {
+        throw fault;
+      },
+    };
+    expect(() => format.compress(proto('hi'), broken)).toThrow(
+      expect.objectContaining({ code: Code.Internal, rawMessage: 'internal error', cause: fault }),
+    );
+    expect(route.reports).toEqual([fault]);
   });
 
   it('compiles the codec once per route, for input and output', () => {

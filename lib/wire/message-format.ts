@@ -37,10 +37,12 @@ export class MessageFormat {
     try {
       return this.#decode(plain);
     } catch (cause) {
-      throw new ConnectError(
-        `cannot decode ${this.route.spec.input.typeName} from ${this.codec.name}: ${reasonOf(cause)}`,
-        { code: Code.InvalidArgument, cause },
-      );
+      const reason = reasonOf(cause);
+      // protobuf-es begins so itself, with the type's name, for JSON but not for binary data.
+      const message = reason.startsWith('cannot decode')
+        ? reason
+        : `cannot decode ${this.route.spec.input.typeName} from ${this.codec.name}: ${reason}`;
+      throw new ConnectError(message, { code: Code.InvalidArgument, cause });
     }
   }
 
@@ -53,14 +55,27 @@ export class MessageFormat {
     try {
       bytes = this.#encode(message, headroomBytes);
     } catch (cause) {
-      this.route.report(cause);
-      throw new ConnectError('internal error', { code: Code.Internal, cause });
+      throw this.#applicationFault(cause);
     }
     const { sendLimitBytes } = this.route.options;
     if (bytes.byteLength - headroomBytes > sendLimitBytes) {
       throw messageTooLarge(bytes.byteLength - headroomBytes, sendLimitBytes);
     }
     return bytes;
+  }
+
+  /** @throws ConnectError `internal`, without a reason, when a plugged-in compression fails (the reason is reported). */
+  compress(bytes: Uint8Array, compression: Compression): Uint8Array {
+    try {
+      return compression.compress(bytes);
+    } catch (cause) {
+      throw this.#applicationFault(cause);
+    }
+  }
+
+  #applicationFault(cause: unknown): ConnectError {
+    this.route.report(cause);
+    return new ConnectError('internal error', { code: Code.Internal, cause });
   }
 
   #inflate(bytes: Uint8Array, compression: Compression): Uint8Array {

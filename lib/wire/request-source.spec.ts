@@ -250,6 +250,22 @@ describe('RequestSource: cancellation', () => {
     expect(bench.events).toEqual(['error Canceled']);
   });
 
+  it.each<[string, (bench: Bench) => void, string]>([
+    ['an abort', ({ source }) => source.abort(new ConnectError('', { code: Code.Canceled })), 'Canceled'],
+    ['broken bytes', (bench) => bench.pull(1).exchange.data(frame(4, '')), 'Internal'],
+  ])('tells a consumer of %s that comes before it', (_, breakIt, code) => {
+    const bench = new Bench();
+    breakIt(bench);
+    const ends: string[] = [];
+    bench.source.start({
+      next: () => ends.push('next'),
+      complete: () => ends.push('complete'),
+      error: (error) => ends.push(Code[error.code]),
+    });
+    bench.source.pull();
+    expect(ends).toEqual([code]);
+  });
+
   it('delivers nothing after an abort from inside next', () => {
     const bench = new Bench();
     bench.onNext = () => bench.source.abort(new ConnectError('gone', { code: Code.Canceled }));

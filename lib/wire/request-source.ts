@@ -26,6 +26,8 @@ export class RequestSource implements MessageSource<unknown> {
   #isDelivering = false;
   #hasEnded = false;
   #isDone = false;
+  /** Why the stream broke, for a consumer that comes later. */
+  #failure: ConnectError | undefined;
 
   constructor(
     private readonly exchange: Exchange,
@@ -39,7 +41,11 @@ export class RequestSource implements MessageSource<unknown> {
   }
 
   start(consumer: MessageConsumer<unknown>): void {
-    this.#consumer = consumer;
+    if (this.#failure === undefined) {
+      this.#consumer = consumer;
+    } else {
+      consumer.error(this.#failure);
+    }
   }
 
   pull(): void {
@@ -71,7 +77,7 @@ export class RequestSource implements MessageSource<unknown> {
   abort(reason: ConnectError): void {
     const consumer = this.#consumer;
     if (!this.#isDone) {
-      this.#finish();
+      this.#finish(reason);
       consumer?.error(reason);
     }
   }
@@ -116,7 +122,7 @@ export class RequestSource implements MessageSource<unknown> {
 
   #fail(error: ConnectError): void {
     const consumer = this.#consumer;
-    this.#finish();
+    this.#finish(error);
     // First the call, so that the caller gets this error and not what the handler makes of it.
     this.decoder.requestFailed(error);
     consumer?.error(error);
@@ -134,8 +140,9 @@ export class RequestSource implements MessageSource<unknown> {
     }
   }
 
-  #finish(): void {
+  #finish(failure?: ConnectError): void {
     this.#isDone = true;
+    this.#failure = failure;
     this.#consumer = undefined;
     this.reader.clear();
   }

@@ -169,7 +169,7 @@ describe('HTTP/1.1 exchange', () => {
         exchange.write(Buffer.from('some'));
         setTimeout(() => exchange.end(Buffer.from('more')), 10);
       });
-      const client = harness.raw().write(http1Request('', { 'content-length': '10' }));
+      const client = harness.raw().write(http1Request('', { 'content-length': '100000' }));
       expect(await client.until('0\r\n\r\n')).toContain('more');
       await client.ended;
       await listeners[0]?.closed;
@@ -178,11 +178,30 @@ describe('HTTP/1.1 exchange', () => {
 
     it('does not serve what was pipelined behind it', async () => {
       await serve((exchange) => exchange.respondAndEnd(400, []));
-      const client = harness.raw().write(http1Request('', { 'content-length': '5' }));
+      const client = harness.raw().write(http1Request('', { 'content-length': '100000' }));
       await client.until('400 Bad Request');
-      client.write(`12345${http1Request('')}`);
+      client.write('x'.repeat(100_000) + http1Request(''));
       await client.ended;
       expect(exchanges).toHaveLength(1);
+    });
+
+    it('keeps the connection when the rest of the request is small, and reads it', async () => {
+      await serve((exchange) => exchange.respondAndEnd(400, []));
+      const client = harness.raw().write(http1Request('', { 'content-length': '5' }));
+      expect(await client.until('400 Bad Request')).not.toContain('connection: close');
+      client.text = '';
+      client.write(`12345${http1Request('')}`);
+      await client.until('400 Bad Request');
+      expect(exchanges).toHaveLength(2);
+    });
+
+    it('keeps the connection when the request has no body', async () => {
+      await serve((exchange) => exchange.respondAndEnd(404, []));
+      const client = harness.raw().write('GET / HTTP/1.1\r\nhost: test\r\n\r\n');
+      expect(await client.until('404 Not Found')).not.toContain('connection: close');
+      client.text = '';
+      client.write('GET / HTTP/1.1\r\nhost: test\r\n\r\n');
+      await client.until('404 Not Found');
     });
 
     it('keeps the connection when the request is complete', async () => {

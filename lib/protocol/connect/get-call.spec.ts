@@ -254,6 +254,20 @@ describe('Connect GET in the dispatcher', () => {
     expect(invoked).not.toHaveBeenCalled();
   });
 
+  it('waits for the end of a body that may come, and for nothing after it', async () => {
+    const calls: (ServerCall & { isMidMessage?: boolean })[] = [];
+    const route = createTestRoute(
+      silent('unary', (call) => calls.push(call)),
+      { method: 'Look' },
+    );
+    const exchange = open(route, { method: 'GET', query: HI, hasBody: true });
+    expect(calls).toEqual([]);
+    exchange.finish();
+    expect(calls.map((call) => call.isMidMessage)).toEqual([false]);
+    exchange.abort();
+    await exchange.closed;
+  });
+
   it('serves a request whose body ends without a byte', async () => {
     const route = createTestRoute(echo('unary'), { method: 'Look' });
     const exchange = await send(route, { method: 'GET', query: HI, hasBody: true });

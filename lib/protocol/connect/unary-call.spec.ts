@@ -11,6 +11,8 @@ import {
   silent,
   type TestRouteOptions,
 } from '../../../test/support/serve.js';
+import { type Compression } from '../../compression/compression.js';
+import { gzip } from '../../compression/zlib.js';
 import { CODES, codeToName } from '../../rpc/code.js';
 import { ConnectError } from '../../rpc/connect-error.js';
 import { type ServerCall } from '../../rpc/server-call.js';
@@ -250,6 +252,20 @@ describe('ConnectUnaryCall: compression (Connect protocol, "Unary-Request", Cont
     const exchange = await post({ 'accept-encoding': 'gzip' }, [], { compressMinBytes: 0 });
     expect(exchange.responseHeader('content-encoding')).toBe('gzip');
     expect(gunzipped(Buffer.from(exchange.body).toString('latin1'))).toEqual(Buffer.alloc(0));
+  });
+
+  it('answers internal, uncompressed, for a compression that fails, and reports why', async () => {
+    const fault = new Error('out of memory');
+    const broken: Compression = {
+      ...gzip,
+      compress() {
+        throw fault;
+      },
+    };
+    const route = createTestRoute(echo('unary'), { compressions: [broken], compressMinBytes: 0 });
+    const exchange = await send(route, { headers: { ...PROTO, 'accept-encoding': 'gzip' } });
+    expect(errorOf(exchange)).toEqual([500, { code: 'internal', message: 'internal error' }]);
+    expect([exchange.responseHeader('content-encoding'), route.reports]).toEqual([undefined, [fault]]);
   });
 
   it('does not compress errors', async () => {

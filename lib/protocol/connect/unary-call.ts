@@ -93,11 +93,10 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
       return;
     }
     try {
-      const bytes = this.endpoint.format.encode(message, 0);
+      this.sendMessage(this.endpoint.format.encode(message, 0));
       this.isReplied = true;
-      this.sendMessage(bytes);
     } catch (error) {
-      this.fail(error as ConnectError); // Encoding throws nothing else.
+      this.fail(error as ConnectError); // Encoding and compressing throw nothing else.
     }
   }
 
@@ -149,7 +148,7 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
       return;
     }
     if (handler.kind === 'unary') {
-      handler.invoke(request, this);
+      this.guard(() => handler.invoke(request, this));
     }
   }
 
@@ -165,7 +164,8 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
       head.push('content-encoding', compression.name);
     }
     appendMetadata(head, this.metadata);
-    this.exchange.respondAndEnd(200, head, compression === undefined ? bytes : compression.compress(bytes));
+    const body = compression === undefined ? bytes : this.endpoint.format.compress(bytes, compression);
+    this.exchange.respondAndEnd(200, head, body);
   }
 
   #body(): Uint8Array {
