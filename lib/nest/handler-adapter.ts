@@ -69,9 +69,12 @@ class HandlerAdapter {
 
   single(data: unknown, call: SingleReplyCall<unknown>): void {
     const context = new ConnectContext(call, undefined);
-    this.settings.hooks.run(context, call, () => {
-      sendSingle(this.#call(data, context), call, this.settings.exceptions.toError, this.#warnOfExtraValue);
-    });
+    const { hooks } = this.settings;
+    if (hooks.areUnset) {
+      this.#sendSingle(data, context, call);
+    } else {
+      hooks.run(context, call, () => this.#sendSingle(data, context, call));
+    }
   }
 
   stream(data: (credit: ResponseCredit) => unknown, call: StreamReplyCall<unknown>): void {
@@ -94,6 +97,10 @@ class HandlerAdapter {
   ): RequestStream<unknown> {
     const unbounded = this.#hasWarned ? undefined : this.#unboundedDelivery(call);
     return new RequestStream(source, { path: this.spec.path, credit, unbounded });
+  }
+
+  #sendSingle(data: unknown, context: ConnectContext, call: SingleReplyCall<unknown>): void {
+    sendSingle(this.#call(data, context), call, this.settings.exceptions.toError, this.#warnOfExtraValue);
   }
 
   /** Nest's pipeline rejects rather than throws; a transport that is called directly, as in tests, may throw. */

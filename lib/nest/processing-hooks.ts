@@ -20,6 +20,11 @@ export class ProcessingHooks {
 
   constructor(private readonly transportId: TransportId) {}
 
+  /** True when nobody set a hook: there is nothing to run around a call. */
+  get areUnset(): boolean {
+    return this.start === undefined && this.end === undefined;
+  }
+
   /** Runs a call between the hooks; the end hook runs once, when the call is over. */
   run(context: BaseRpcContext, call: ServerCall, invoke: () => void): void {
     const { start, end } = this;

@@ -10,7 +10,7 @@ import { type EngineOptions } from './options.js';
 import { type ActiveCalls } from './server-exchange.js';
 
 // The protocol's 64 KiB hold a fast client back at every round trip; one stream may still not take the whole
-// connection's window. (knowledge: Envoy's edge guide has 64 KiB and 1 MiB, grpc-go and net/http grow theirs)
+// connection's window.
 const STREAM_WINDOW_BYTES = 262_144;
 const CONNECTION_WINDOW_BYTES = 1_048_576;
 

@@ -242,15 +242,23 @@ export abstract class EnvelopedCall
   #invokeWithMessage(message: unknown): void {
     this.#isInvoked = true;
     const { handler } = this.route;
-    if (handler.kind === 'unary' || handler.kind === 'server_streaming') {
-      this.guard(() => handler.invoke(message, this));
+    try {
+      if (handler.kind === 'unary' || handler.kind === 'server_streaming') {
+        handler.invoke(message, this);
+      }
+    } catch (error) {
+      this.handlerThrew(error);
     }
   }
 
   #invokeWithStream(source: RequestSource): void {
     const { handler } = this.route;
-    if (handler.kind === 'client_streaming' || handler.kind === 'bidi_streaming') {
-      this.guard(() => handler.invoke(source, this));
+    try {
+      if (handler.kind === 'client_streaming' || handler.kind === 'bidi_streaming') {
+        handler.invoke(source, this);
+      }
+    } catch (error) {
+      this.handlerThrew(error);
     }
   }
 }

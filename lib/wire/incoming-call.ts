@@ -153,13 +153,9 @@ export abstract class IncomingCall implements ServerCall, ExchangeListener {
   }
 
   /** Handlers answer through the call and do not throw; what does all the same must not end the process. */
-  protected guard(invoke: () => void): void {
-    try {
-      invoke();
-    } catch (error) {
-      this.route.report(error);
-      this.fail(new ConnectError('internal error', { code: Code.Internal, cause: error }));
-    }
+  protected handlerThrew(error: unknown): void {
+    this.route.report(error);
+    this.fail(new ConnectError('internal error', { code: Code.Internal, cause: error }));
   }
 
   /** Tells the handler that its work is not wanted any more. */

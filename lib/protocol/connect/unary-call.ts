@@ -147,8 +147,12 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
       this.fail(error as ConnectError); // Decoding throws nothing else.
       return;
     }
-    if (handler.kind === 'unary') {
-      this.guard(() => handler.invoke(request, this));
+    try {
+      if (handler.kind === 'unary') {
+        handler.invoke(request, this);
+      }
+    } catch (error) {
+      this.handlerThrew(error);
     }
   }
 
