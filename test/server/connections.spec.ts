@@ -1,12 +1,12 @@
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { type EngineOptionsInit } from '../../lib/server/options.js';
+import { eventually } from '../support/eventually.js';
 import {
   callHttp2,
   delay,
   echo,
   EngineHarness,
-  eventually,
   http1Request,
   openHttp2,
   PATH,

@@ -1,12 +1,12 @@
 import { constants } from 'node:http2';
 import { Code } from '../../lib/rpc/code.js';
 import { type EngineOptionsInit } from '../../lib/server/options.js';
+import { eventually } from '../support/eventually.js';
 import {
   callHttp2,
   delay,
   echo,
   EngineHarness,
-  eventually,
   http1Request,
   openHttp2,
   recordHttp2,

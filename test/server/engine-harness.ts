@@ -271,17 +271,6 @@ export function callHttp2(
   return recordHttp2(stream);
 }
 
-/** Resolves when the condition holds; specs use it where no event tells. */
-export async function eventually(condition: () => boolean, withinMs = 3_000): Promise<void> {
-  const until = performance.now() + withinMs;
-  while (!condition()) {
-    if (performance.now() > until) {
-      throw new Error('the condition did not hold in time');
-    }
-    await delay(5);
-  }
-}
-
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

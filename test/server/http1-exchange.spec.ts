@@ -1,9 +1,9 @@
 import { Code } from '../../lib/rpc/code.js';
 import { type Exchange } from '../../lib/wire/exchange.js';
+import { eventually } from '../support/eventually.js';
 import {
   echo,
   EngineHarness,
-  eventually,
   headerIn,
   http1Request,
   PATH,

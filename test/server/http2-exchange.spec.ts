@@ -1,12 +1,12 @@
 import { constants } from 'node:http2';
 import { Code } from '../../lib/rpc/code.js';
 import { type Exchange } from '../../lib/wire/exchange.js';
+import { eventually } from '../support/eventually.js';
 import {
   callHttp2,
   CONTENT_TYPE,
   echo,
   EngineHarness,
-  eventually,
   headerIn,
   openHttp2,
   PATH,

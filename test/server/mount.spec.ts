@@ -3,12 +3,12 @@ import { connect as connectHttp2 } from 'node:http2';
 import { createServer as createHttpsServer, get as getHttps } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { createCertificates, type TestCertificates } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import {
   callHttp2,
   delay,
   echo,
   EngineHarness,
-  eventually,
   http1Request,
   openHttp2,
   RawClient,
