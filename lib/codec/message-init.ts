@@ -12,7 +12,7 @@ export function toMessage(desc: DescMessage, value: unknown): Message {
   }
   const typeName = (value as { $typeName?: unknown }).$typeName;
   if (typeName === undefined) {
-    // create() itself refuses fields of a wrong type when the message is encoded.
+    // Fields of a wrong type are refused when the message is encoded; the compiler has refused them before.
     return create(desc, value as MessageInitShape<DescMessage>);
   }
   if (typeName !== desc.typeName) {

@@ -87,8 +87,16 @@ describe('CompressionTable.forResponse (gRPC, "Compression"; RFC 9110, section 1
   });
 });
 
-describe('CompressionTable.names', () => {
-  it('joins the names for accept-encoding headers, in order of preference', () => {
-    expect([table.names, none.names]).toEqual(['gzip,br', '']);
+describe('CompressionTable: case (RFC 9110, section 8.4.1)', () => {
+  it('knows a compression in any case', () => {
+    expect(table.forRequest('GZIP')?.name).toBe('gzip');
+    expect(table.forResponse('Br')?.name).toBe('br');
+  });
+});
+
+describe('CompressionTable.acceptHeader', () => {
+  it('joins the names, in order of preference, and is nothing when there are none', () => {
+    expect(table.acceptHeader('accept-encoding')).toEqual(['accept-encoding', 'gzip,br']);
+    expect(none.acceptHeader('accept-encoding')).toEqual([]);
   });
 });

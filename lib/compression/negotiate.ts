@@ -5,17 +5,25 @@
  */
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
+import { type HeaderList } from '../rpc/headers.js';
 import { type Compression } from './compression.js';
 
 /** The compressions of a route, ready for look-ups. */
 export class CompressionTable {
   readonly #byName: ReadonlyMap<string, Compression>;
-  /** For `accept-encoding` headers: the names, joined. */
-  readonly names: string;
+  readonly #names: string;
 
   constructor(compressions: readonly Compression[]) {
     this.#byName = new Map(compressions.map((compression) => [compression.name, compression]));
-    this.names = compressions.map(({ name }) => name).join(',');
+    this.#names = compressions.map(({ name }) => name).join(',');
+  }
+
+  /**
+   * @param name Of the header that tells what requests may use, for example `"grpc-accept-encoding"`.
+   * @returns The header with its value; nothing when there are no compressions.
+   */
+  acceptHeader(name: string): HeaderList {
+    return this.#names === '' ? [] : [name, this.#names];
   }
 
   /**
@@ -26,9 +34,10 @@ export class CompressionTable {
     if (name === undefined || isIdentity(name)) {
       return undefined;
     }
-    const compression = this.#byName.get(name);
+    // "All content codings are case-insensitive." (RFC 9110, section 8.4.1)
+    const compression = this.#byName.get(name) ?? this.#byName.get(name.toLowerCase());
     if (compression === undefined) {
-      throw new ConnectError(`unknown compression "${name}": supported are ${this.names || 'none'}`, {
+      throw new ConnectError(`unknown compression "${name}": supported are ${this.#names || 'none'}`, {
         code: Code.Unimplemented,
       });
     }
@@ -45,7 +54,7 @@ export class CompressionTable {
     }
     for (const item of accepted.split(',')) {
       const [name = '', ...parameters] = item.split(';');
-      const compression = this.#byName.get(name.trim());
+      const compression = this.#byName.get(name.trim().toLowerCase());
       if (compression !== undefined && !parameters.some(isRefusal)) {
         return compression;
       }

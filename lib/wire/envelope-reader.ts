@@ -1,22 +1,19 @@
 /**
  * Chunks as the network cuts them, to envelopes as the peer wrote them.
  *
- * Pulled, not pushed: nothing is cut out before it is asked for. An envelope that lies in one chunk is handed
- * out as a view of it; one that spans chunks is copied once, when its last byte is there. Memory grows with
- * what has arrived, never with what a prefix promises.
+ * Pulled, not pushed: nothing is cut out before it is asked for, and memory grows with what has arrived, never
+ * with what a prefix promises.
  */
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
+import { ByteQueue } from './byte-queue.js';
 import { ENVELOPE_PREFIX_BYTES, FLAG_COMPRESSED } from './envelope.js';
 
 export class EnvelopeReader {
   /** Flags of the envelope that {@link read} returned last. */
   flags = 0;
 
-  #chunks: Uint8Array[] = [];
-  /** Where the first chunk's unread bytes begin. */
-  #offset = 0;
-  #bufferedBytes = 0;
+  readonly #bytes = new ByteQueue();
   /** Payload length of the envelope whose prefix was read; -1 before. */
   #length = -1;
 
@@ -25,14 +22,11 @@ export class EnvelopeReader {
 
   /** True in the middle of an envelope: its first byte has come, its last one has not been read. */
   get isMidEnvelope(): boolean {
-    return this.#bufferedBytes > 0 || this.#length !== -1;
+    return this.#bytes.byteLength > 0 || this.#length !== -1;
   }
 
   push(chunk: Uint8Array): void {
-    if (chunk.byteLength > 0) {
-      this.#chunks.push(chunk);
-      this.#bufferedBytes += chunk.byteLength;
-    }
+    this.#bytes.push(chunk);
   }
 
   /**
@@ -43,28 +37,27 @@ export class EnvelopeReader {
    */
   read(): Uint8Array | undefined {
     if (this.#length === -1) {
-      if (this.#bufferedBytes < ENVELOPE_PREFIX_BYTES) {
+      if (this.#bytes.byteLength < ENVELOPE_PREFIX_BYTES) {
         return undefined;
       }
       this.#readPrefix();
     }
-    if (this.#bufferedBytes < this.#length) {
+    if (this.#bytes.byteLength < this.#length) {
       return undefined;
     }
-    const payload = this.#take(this.#length);
+    const payload = this.#bytes.take(this.#length);
     this.#length = -1;
     return payload;
   }
 
   /** Forgets everything that was not read. */
   clear(): void {
-    this.#chunks = [];
-    this.#offset = this.#bufferedBytes = 0;
+    this.#bytes.clear();
     this.#length = -1;
   }
 
   #readPrefix(): void {
-    const prefix = this.#take(ENVELOPE_PREFIX_BYTES);
+    const prefix = this.#bytes.take(ENVELOPE_PREFIX_BYTES);
     const length = readUint32(prefix, 1);
     this.flags = prefix[0] as number;
     if (length > maxPayloadBytes(this.limitBytes, this.flags)) {
@@ -72,48 +65,7 @@ export class EnvelopeReader {
     }
     this.#length = length;
   }
-
-  #take(count: number): Uint8Array {
-    const first = this.#chunks[0];
-    if (first === undefined || count === 0) {
-      return EMPTY;
-    }
-    this.#bufferedBytes -= count;
-    const end = this.#offset + count;
-    if (end > first.byteLength) {
-      return this.#copyOut(count);
-    }
-    const view = first.subarray(this.#offset, end);
-    this.#offset = end;
-    if (end === first.byteLength) {
-      this.#chunks.shift();
-      this.#offset = 0;
-    }
-    return view;
-  }
-
-  #copyOut(count: number): Uint8Array {
-    const copy = Buffer.allocUnsafe(count);
-    let filled = 0;
-    let used = 0;
-    while (filled < count) {
-      // The caller made sure that the chunks hold `count` bytes.
-      const chunk = this.#chunks[used] as Uint8Array;
-      const part = chunk.subarray(this.#offset, this.#offset + count - filled);
-      copy.set(part, filled);
-      filled += part.byteLength;
-      this.#offset += part.byteLength;
-      if (this.#offset === chunk.byteLength) {
-        used++;
-        this.#offset = 0;
-      }
-    }
-    this.#chunks.splice(0, used);
-    return copy;
-  }
 }
-
-const EMPTY = new Uint8Array(0);
 
 /** Big-endian; the four bytes are there. */
 function readUint32(bytes: Uint8Array, at: number): number {

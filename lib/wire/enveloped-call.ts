@@ -109,7 +109,7 @@ export abstract class EnvelopedCall
   override onClose(): void {
     super.onClose();
     // A handler may have answered and still read its requests, or wait for credit: nothing comes any more.
-    this.#source?.abort(CALL_ENDED);
+    this.#source?.close();
     this.onDrain();
     this.#reader.clear();
     this.#readyListener = undefined;
@@ -262,8 +262,6 @@ export abstract class EnvelopedCall
     }
   }
 }
-
-const CALL_ENDED = new ConnectError('the call has ended', { code: Code.Canceled });
 
 /** gRPC status codes: a request with another number of messages than the method has is `unimplemented`. */
 function cardinality(count: string): ConnectError {

@@ -332,11 +332,14 @@ describe('IncomingCall: what a handler sees of its call', () => {
     await exchange.closed;
   });
 
-  it('is one bag of each kind of headers', async () => {
+  it('is one bag of each kind of headers, sent when something is set', async () => {
     const { exchange, call } = beginCall();
     expect(call.responseHeaders).toBe(call.responseHeaders);
     expect(call.responseTrailers).toBe(call.responseTrailers);
     expect(call.requestHeaders).toBe(call.requestHeaders);
+    expect(call.askedFor).toEqual([undefined, undefined]);
+    call.responseHeaders.set('x-a', '1');
+    call.responseTrailers.set('x-b', '2');
     expect(call.askedFor).toEqual([call.responseHeaders, call.responseTrailers]);
     call.succeed();
     await exchange.closed;

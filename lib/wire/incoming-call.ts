@@ -122,14 +122,14 @@ export abstract class IncomingCall implements ServerCall, ExchangeListener {
     }
   }
 
-  /** The application's response headers; `undefined` when it never asked for them. */
+  /** The application's response headers; `undefined` when it set none. */
   protected get setResponseHeaders(): RpcHeaders | undefined {
-    return this.#responseHeaders;
+    return this.#responseHeaders?.size === 0 ? undefined : this.#responseHeaders;
   }
 
-  /** The application's response trailers; `undefined` when it never asked for them. */
+  /** The application's response trailers; `undefined` when it set none. */
   protected get setResponseTrailers(): RpcHeaders | undefined {
-    return this.#responseTrailers;
+    return this.#responseTrailers?.size === 0 ? undefined : this.#responseTrailers;
   }
 
   /**

@@ -266,6 +266,23 @@ describe('RequestSource: cancellation', () => {
     expect(ends).toEqual([code]);
   });
 
+  it.each(['abort', 'close'] as const)('tells a consumer that comes after %s of it', (how) => {
+    const source = new RequestSource(new MemoryExchange(), new EnvelopeReader(10), new Bench());
+    if (how === 'abort') {
+      source.abort(new ConnectError('gone', { code: Code.Canceled }));
+    } else {
+      source.close();
+    }
+    const events: string[] = [];
+    source.start({
+      next: () => events.push('next'),
+      complete: () => events.push('complete'),
+      error: (error) => events.push(`error ${Code[error.code]}`),
+    });
+    source.pull();
+    expect(events).toEqual(['error Canceled']);
+  });
+
   it('delivers nothing after an abort from inside next', () => {
     const bench = new Bench();
     bench.onNext = () => bench.source.abort(new ConnectError('gone', { code: Code.Canceled }));

@@ -4,6 +4,7 @@
  * While no message is asked for, the exchange is paused and arrived bytes stay undecoded, so a handler that
  * stops pulling stops its peer.
  */
+import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
 import { type EnvelopeReader } from './envelope-reader.js';
@@ -79,6 +80,13 @@ export class RequestSource implements MessageSource<unknown> {
     if (!this.#isDone) {
       this.#finish(reason);
       consumer?.error(reason);
+    }
+  }
+
+  /** The call has ended: who still reads learns that nothing comes any more. */
+  close(): void {
+    if (!this.#isDone) {
+      this.abort(new ConnectError('the call has ended', { code: Code.Canceled }));
     }
   }
 

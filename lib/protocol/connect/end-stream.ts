@@ -14,15 +14,17 @@ const FLAG_END_STREAM = 0b0000_0010;
 /**
  * @param error `undefined` for success.
  * @param trailers The application's trailers; `undefined` when it never asked for them.
+ * @param sendLimitBytes For the error's details; see {@link errorToJson}.
  * @returns The envelope. The smallest success holds `{}`.
  */
 export function encodeEndStream(
   error: ConnectError | undefined,
   trailers: RpcHeaders | undefined,
+  sendLimitBytes = Infinity,
 ): Uint8Array {
   const metadata = collectMetadata([error?.metadata, trailers]);
   const json = {
-    ...(error === undefined ? {} : { error: errorToJson(error) }),
+    ...(error === undefined ? {} : { error: errorToJson(error, sendLimitBytes) }),
     ...(metadata === undefined ? {} : { metadata }),
   };
   return encodeEnvelope(FLAG_END_STREAM, Buffer.from(JSON.stringify(json), 'utf8'));

@@ -90,4 +90,12 @@ describe('errorToJson (Connect protocol, "Error Details")', () => {
     const details = [{ desc: Int32ValueSchema, value: { value: 2 ** 40 } }];
     expect(errorToJson(new ConnectError('x', { details }))).toEqual(base);
   });
+
+  it.each([
+    [8, 1],
+    [7, 0],
+  ])('with a send limit of %d bytes keeps %d details of eight characters', (limit, count) => {
+    const error = new ConnectError('', { details: [{ type: 'a.B', value: new Uint8Array(6) }] });
+    expect(errorToJson(error, limit).details ?? []).toHaveLength(count);
+  });
 });

@@ -20,9 +20,15 @@ export interface ErrorJson {
   readonly details?: readonly DetailJson[];
 }
 
-/** Empty fields are left out. */
-export function errorToJson(error: ConnectError): ErrorJson {
-  const details = error.details.map(detailToJson).filter((detail) => detail !== undefined);
+/**
+ * Empty fields are left out.
+ *
+ * @param sendLimitBytes Details that are larger together are left out too: code and message must get through.
+ */
+export function errorToJson(error: ConnectError, sendLimitBytes = Infinity): ErrorJson {
+  const all = error.details.map(detailToJson).filter((detail) => detail !== undefined);
+  const characters = all.reduce((sum, { value }) => sum + value.length, 0);
+  const details = characters > sendLimitBytes ? [] : all;
   return {
     code: codeToName(error.code),
     ...(error.rawMessage === '' ? {} : { message: error.rawMessage }),

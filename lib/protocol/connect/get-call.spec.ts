@@ -123,7 +123,7 @@ describe('ConnectGetCall: what is refused', () => {
     async (encoding) => {
       const exchange = await get({ query: `message=1&encoding=${encoding}` });
       expect([exchange.status, exchange.chunks]).toEqual([415, []]);
-      expect(exchange.responseHeader('accept-post')).toBe('application/proto, application/json');
+      expect(exchange.responseHeader('accept-post')).toBe('application/json, application/proto');
     },
   );
 

@@ -57,7 +57,7 @@ function createUnaryEndpoint(route: Route, codec: Codec): UnaryEndpoint {
     compressions,
     format: new MessageFormat(route, codec, Code.InvalidArgument),
     contentType: UNARY_PREFIX + codec.name,
-    base: Object.freeze(['accept-encoding', compressions.names]),
+    base: Object.freeze(compressions.acceptHeader('accept-encoding')),
   });
 }
 
@@ -68,7 +68,11 @@ function streamEndpoint(route: Route, codec: Codec): Endpoint {
     route,
     compressions,
     format: new MessageFormat(route, codec, Code.InvalidArgument),
-    head: Object.freeze(['content-type', contentType, 'connect-accept-encoding', compressions.names]),
+    head: Object.freeze([
+      'content-type',
+      contentType,
+      ...compressions.acceptHeader('connect-accept-encoding'),
+    ]),
   });
   return Object.freeze({
     contentTypes: [contentType],
@@ -100,10 +104,8 @@ function serveGet(exchange: Exchange, byEncoding: ReadonlyMap<string, UnaryEndpo
   const endpoint = byEncoding.get(request.encoding);
   if (endpoint === undefined) {
     // An unknown codec is a matter of media types, as for POST.
-    exchange.respondAndEnd(415, [
-      'accept-post',
-      [...byEncoding.values()].map((e) => e.contentType).join(', '),
-    ]);
+    const accepted = [...byEncoding.values()].map(({ contentType }) => contentType).toSorted();
+    exchange.respondAndEnd(415, ['accept-post', accepted.join(', ')]);
   } else {
     new ConnectGetCall(exchange, endpoint, request).begin();
   }

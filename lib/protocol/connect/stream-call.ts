@@ -59,16 +59,20 @@ export class ConnectStreamCall extends EnvelopedCall {
   }
 
   protected sendEnd(error: ConnectError | undefined): void {
-    this.exchange.end(encodeEndStream(error, this.setResponseTrailers));
+    this.exchange.end(this.#encodeEnd(error));
   }
 
   protected sendWhole(message: EncodedMessage | undefined, error: ConnectError | undefined): void {
-    const end = encodeEndStream(error, this.setResponseTrailers);
+    const end = this.#encodeEnd(error);
     this.exchange.respondAndEnd(
       200,
       this.#head(),
       message === undefined ? end : Buffer.concat([message, end]),
     );
+  }
+
+  #encodeEnd(error: ConnectError | undefined): Uint8Array {
+    return encodeEndStream(error, this.setResponseTrailers, this.route.options.sendLimitBytes);
   }
 
   #head(): HeaderList {

@@ -8,6 +8,7 @@ import { type CompressionTable } from '../../compression/negotiate.js';
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { type SingleReplyCall } from '../../rpc/server-call.js';
+import { ByteQueue } from '../../wire/byte-queue.js';
 import { FLAG_COMPRESSED } from '../../wire/envelope.js';
 import { maxPayloadBytes, messageTooLarge } from '../../wire/envelope-reader.js';
 import { type Exchange } from '../../wire/exchange.js';
@@ -34,8 +35,7 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
 
   #requestCompression: Compression | undefined;
   #responseCompression: Compression | undefined;
-  #chunks: Uint8Array[] = [];
-  #receivedBytes = 0;
+  readonly #body = new ByteQueue();
   #maxBytes = 0;
   #isComplete = false;
 
@@ -64,19 +64,17 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
     if (this.isReplied) {
       return;
     }
-    this.#receivedBytes += chunk.byteLength;
-    if (this.#receivedBytes > this.#maxBytes) {
-      this.#chunks = [];
+    this.#body.push(chunk);
+    if (this.#body.byteLength > this.#maxBytes) {
+      this.#body.clear();
       this.fail(messageTooLarge(undefined, this.route.options.receiveLimitBytes));
-    } else {
-      this.#chunks.push(chunk);
     }
   }
 
   onEnd(): void {
     if (!this.isReplied) {
       this.#isComplete = true;
-      this.invoke(this.#body(), this.#requestCompression);
+      this.invoke(this.#body.take(this.#body.byteLength), this.#requestCompression);
     }
   }
 
@@ -103,7 +101,11 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
   fail(error: ConnectError): void {
     if (!this.isReplied) {
       this.isReplied = true;
-      sendUnaryError(this.exchange, error, { base: this.endpoint.base, metadata: this.metadata });
+      sendUnaryError(this.exchange, error, {
+        base: this.endpoint.base,
+        metadata: this.metadata,
+        sendLimitBytes: this.route.options.sendLimitBytes,
+      });
     }
   }
 
@@ -170,10 +172,5 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
     appendMetadata(head, this.metadata);
     const body = compression === undefined ? bytes : this.endpoint.format.compress(bytes, compression);
     this.exchange.respondAndEnd(200, head, body);
-  }
-
-  #body(): Uint8Array {
-    const [first] = this.#chunks;
-    return first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
   }
 }

@@ -24,17 +24,27 @@ export function appendMetadata(list: string[], { headers, trailers }: UnaryMetad
   return appendHeaders(list, trailers, TRAILER_PREFIX);
 }
 
-/** @param base Headers of every response of the endpoint, without a content type. */
+/** What goes with an error besides itself. */
+export interface UnaryErrorContext {
+  /** Headers of every response of the endpoint, without a content type. */
+  readonly base: HeaderList;
+  readonly metadata: UnaryMetadata;
+  /** For the error's details; see {@link errorToJson}. Default: no limit. */
+  readonly sendLimitBytes?: number;
+  /** Default: the one that belongs to the code. */
+  readonly status?: number;
+}
+
 export function sendUnaryError(
   exchange: Exchange,
   error: ConnectError,
-  { base, metadata, status }: { base: HeaderList; metadata: UnaryMetadata; status?: number },
+  { base, metadata, sendLimitBytes, status }: UnaryErrorContext,
 ): void {
   const list = ['content-type', 'application/json', ...base];
   appendHeaders(list, error.metadata);
   exchange.respondAndEnd(
     status ?? HTTP_STATUS[error.code],
     appendMetadata(list, metadata),
-    Buffer.from(JSON.stringify(errorToJson(error)), 'utf8'),
+    Buffer.from(JSON.stringify(errorToJson(error, sendLimitBytes)), 'utf8'),
   );
 }

@@ -57,17 +57,21 @@ export class GrpcCall extends EnvelopedCall {
   }
 
   protected sendEnd(error: ConnectError | undefined): void {
-    this.endpoint.variant.sendEnd(this.exchange, statusTrailers(error, this.setResponseTrailers));
+    this.endpoint.variant.sendEnd(this.exchange, this.#trailers(error));
   }
 
   protected sendWhole(message: EncodedMessage | undefined, error: ConnectError | undefined): void {
-    const trailers = statusTrailers(error, this.setResponseTrailers);
+    const trailers = this.#trailers(error);
     if (error !== undefined && this.setResponseHeaders === undefined) {
       // Trailers-Only. With headers of the application it would mix them up with its trailers.
       this.exchange.respondAndEnd(200, [...this.endpoint.head, ...trailers]);
     } else {
       this.endpoint.variant.sendWhole(this.exchange, this.#head(), message, trailers);
     }
+  }
+
+  #trailers(error: ConnectError | undefined): HeaderList {
+    return statusTrailers(error, this.setResponseTrailers, this.route.options.sendLimitBytes);
   }
 
   #head(): HeaderList {

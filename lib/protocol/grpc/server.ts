@@ -36,7 +36,11 @@ function endpointsOf(route: Route, codec: Codec, variant: GrpcVariant): Endpoint
   const compressions = new CompressionTable(route.options.compressions);
   const format = new MessageFormat(route, codec, Code.Internal);
   return contentTypesOf(codec, variant).map((contentType) => {
-    const head = Object.freeze(['content-type', contentType, 'grpc-accept-encoding', compressions.names]);
+    const head = Object.freeze([
+      'content-type',
+      contentType,
+      ...compressions.acceptHeader('grpc-accept-encoding'),
+    ]);
     const endpoint = Object.freeze({ route, variant, format, compressions, head });
     return Object.freeze({
       contentTypes: [contentType],

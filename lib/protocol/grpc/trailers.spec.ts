@@ -95,6 +95,14 @@ function detailsOf(error: ConnectError): string | undefined {
 }
 
 describe('statusTrailers: details (gRPC, richer error model)', () => {
+  it.each([
+    [6, true],
+    [5, false],
+  ])('with a send limit of %d bytes sends six bytes of details: %s', (limit, isSent) => {
+    const error = new ConnectError('', { details: [{ type: 'a.B', value: new Uint8Array(6) }] });
+    expect(statusTrailers(error, undefined, limit).includes('grpc-status-details-bin')).toBe(isSent);
+  });
+
   const duration = { desc: DurationSchema, value: { seconds: 3n } };
 
   it('are a google.rpc.Status in unpadded base64, with the same code and message', () => {

@@ -16,18 +16,21 @@ const OK: HeaderList = Object.freeze(['grpc-status', '0']);
 
 /**
  * @param error `undefined` for success.
- * @param trailers The application's trailers; `undefined` when it never asked for them.
+ * @param trailers The application's trailers; `undefined` when it set none.
+ * @param sendLimitBytes Details that are larger together are left out: code and message must get through.
  */
 export function statusTrailers(
   error: ConnectError | undefined,
   trailers: RpcHeaders | undefined,
+  sendLimitBytes = Infinity,
 ): HeaderList {
   if (error === undefined) {
     return trailers === undefined ? OK : appendHeaders([...OK], trailers);
   }
   const list = ['grpc-status', String(error.code), 'grpc-message', percentEncode(error.rawMessage)];
   const details = error.details.map(toAny).filter((detail) => detail !== undefined);
-  if (details.length > 0) {
+  const detailBytes = details.reduce((sum, { value }) => sum + value.byteLength, 0);
+  if (details.length > 0 && detailBytes <= sendLimitBytes) {
     list.push('grpc-status-details-bin', encodeStatus(error, details));
   }
   appendHeaders(list, error.metadata);
