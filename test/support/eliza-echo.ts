@@ -75,7 +75,8 @@ export async function startService(
 ): Promise<RunningServer> {
   @Module({ controllers: [service] })
   class AppModule {}
-  const strategy = new ConnectServer({ host: '127.0.0.1', ...options, port: 0 });
+  const target = options.path === undefined ? { host: '127.0.0.1', port: 0 } : {};
+  const strategy = new ConnectServer({ ...target, ...options });
   const app = await NestFactory.createMicroservice(AppModule, { strategy, logger: false });
   // ConnectServer hands its address to Nest, which types the result as nothing.
   const { port } = (await app.listen()) as unknown as { port: number };
