@@ -9,8 +9,8 @@ function named(name: string): Compression {
 
 const gzip = named('gzip');
 const br = named('br');
-const table = new CompressionTable([gzip, br]);
-const none = new CompressionTable([]);
+const table = new CompressionTable([gzip, br], { compressMinBytes: 0 });
+const none = new CompressionTable([], { compressMinBytes: 0 });
 
 describe('CompressionTable.forRequest (gRPC, "Compression"; Connect protocol, "Unary-Request")', () => {
   it.each([
@@ -80,6 +80,11 @@ describe('CompressionTable.forResponse (gRPC, "Compression"; RFC 9110, section 1
 
   it('compresses nothing when the client names nothing', () => {
     expect(table.forResponse(undefined)).toBeUndefined();
+  });
+
+  it('compresses nothing when responses are not compressed at all', () => {
+    const off = new CompressionTable([gzip], { compressMinBytes: Infinity });
+    expect([off.forResponse('gzip'), off.forRequest('gzip')]).toEqual([undefined, gzip]);
   });
 
   it('compresses nothing when nothing is supported', () => {

@@ -13,7 +13,11 @@ export class CompressionTable {
   readonly #byName: ReadonlyMap<string, Compression>;
   readonly #names: string;
 
-  constructor(compressions: readonly Compression[]) {
+  /** @param options `compressMinBytes`: `Infinity` when responses are not compressed at all. */
+  constructor(
+    compressions: readonly Compression[],
+    private readonly options: { readonly compressMinBytes: number },
+  ) {
     this.#byName = new Map(compressions.map((compression) => [compression.name, compression]));
     this.#names = compressions.map(({ name }) => name).join(',');
   }
@@ -49,7 +53,7 @@ export class CompressionTable {
    * @returns The first that is supported; `undefined` for none.
    */
   forResponse(accepted: string | undefined): Compression | undefined {
-    if (accepted === undefined) {
+    if (accepted === undefined || this.options.compressMinBytes === Infinity) {
       return undefined;
     }
     for (const item of accepted.split(',')) {

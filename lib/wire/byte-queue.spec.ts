@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ByteQueue } from './byte-queue.js';
 
 const SEED = 20_261_122;

@@ -7,6 +7,7 @@
 import { type Compression } from '../compression/compression.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
+import { type HeaderList } from '../rpc/headers.js';
 import { type EncodedMessage } from '../rpc/message-flow.js';
 import { type SingleReplyCall, type StreamReplyCall } from '../rpc/server-call.js';
 import { ENVELOPE_PREFIX_BYTES, encodeEnvelope, FLAG_COMPRESSED, sealEnvelope } from './envelope.js';
@@ -15,6 +16,7 @@ import { type Exchange } from './exchange.js';
 import { IncomingCall } from './incoming-call.js';
 import { type MessageFormat } from './message-format.js';
 import { type EnvelopeDecoder, RequestSource } from './request-source.js';
+import { appendHeaders } from './response-headers.js';
 import { type Route } from './route.js';
 
 /** What the request's headers ask for. */
@@ -31,7 +33,7 @@ export abstract class EnvelopedCall
   implements SingleReplyCall<unknown>, StreamReplyCall<unknown>, EnvelopeDecoder
 {
   isReady = true;
-  protected responseCompression: Compression | undefined;
+  #responseCompression: Compression | undefined;
 
   readonly #reader: EnvelopeReader;
   #requestCompression: Compression | undefined;
@@ -71,7 +73,7 @@ export abstract class EnvelopedCall
     try {
       const request = this.readRequest(this.exchange);
       this.#requestCompression = request.requestCompression;
-      this.responseCompression = request.responseCompression;
+      this.#responseCompression = request.responseCompression;
       this.startDeadline(request.timeoutMs);
     } catch (error) {
       this.fail(error as ConnectError); // Header parsing throws nothing else.
@@ -128,10 +130,10 @@ export abstract class EnvelopedCall
 
   encode(message: unknown): EncodedMessage {
     const envelope = this.format.encode(message, ENVELOPE_PREFIX_BYTES);
-    return this.responseCompression !== undefined && this.#isWorthCompressing(envelope)
+    return this.#responseCompression !== undefined && this.#isWorthCompressing(envelope)
       ? encodeEnvelope(
           FLAG_COMPRESSED,
-          this.format.compress(envelope.subarray(ENVELOPE_PREFIX_BYTES), this.responseCompression),
+          this.format.compress(envelope.subarray(ENVELOPE_PREFIX_BYTES), this.#responseCompression),
         )
       : sealEnvelope(envelope, 0);
   }
@@ -198,6 +200,24 @@ export abstract class EnvelopedCall
     this.#source?.abort(reason);
     // Whoever waits for credit must not wait for ever: there is nothing to wait for.
     this.onDrain();
+  }
+
+  /**
+   * @param base What the endpoint sends with every response.
+   * @param encodingHeader The header that names the compression of messages.
+   * @returns The head: `base` itself when there is nothing to add.
+   */
+  protected headWith(base: HeaderList, encodingHeader: string): HeaderList {
+    const { setResponseHeaders } = this;
+    const responseCompression = this.#responseCompression;
+    if (responseCompression === undefined && setResponseHeaders === undefined) {
+      return base;
+    }
+    const list = [...base];
+    if (responseCompression !== undefined) {
+      list.push(encodingHeader, responseCompression.name);
+    }
+    return appendHeaders(list, setResponseHeaders);
   }
 
   #end(error: ConnectError | undefined): void {

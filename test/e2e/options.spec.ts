@@ -63,8 +63,8 @@ async function post(
 /** Reverses the bytes: easy to see, and no compression that anybody else has. */
 const reverse: Compression = {
   name: 'x-reverse',
-  compress: (bytes) => Buffer.from(bytes).reverse(),
-  decompress: (bytes) => Buffer.from(bytes).reverse(),
+  compress: (bytes) => Buffer.from(bytes).toReversed(),
+  decompress: (bytes) => Buffer.from(bytes).toReversed(),
 };
 
 describe('ConnectServerOptions', () => {

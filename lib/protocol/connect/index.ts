@@ -51,7 +51,7 @@ function unaryEndpoint(route: Route, codec: Codec): Endpoint {
 }
 
 function createUnaryEndpoint(route: Route, codec: Codec): UnaryEndpoint {
-  const compressions = new CompressionTable(route.options.compressions);
+  const compressions = new CompressionTable(route.options.compressions, route.options);
   return Object.freeze({
     route,
     compressions,
@@ -62,7 +62,7 @@ function createUnaryEndpoint(route: Route, codec: Codec): UnaryEndpoint {
 }
 
 function streamEndpoint(route: Route, codec: Codec): Endpoint {
-  const compressions = new CompressionTable(route.options.compressions);
+  const compressions = new CompressionTable(route.options.compressions, route.options);
   const contentType = STREAM_PREFIX + codec.name;
   const endpoint: StreamEndpoint = Object.freeze({
     route,

@@ -11,7 +11,6 @@ import { refuseContentEncoding } from '../../wire/content-encoding.js';
 import { EnvelopedCall, type EnvelopedRequest } from '../../wire/enveloped-call.js';
 import { type Exchange } from '../../wire/exchange.js';
 import { type MessageFormat } from '../../wire/message-format.js';
-import { appendHeaders } from '../../wire/response-headers.js';
 import { type Route } from '../../wire/route.js';
 import { encodeEndStream } from './end-stream.js';
 import { checkProtocolVersion, VERSION_HEADER } from './protocol-version.js';
@@ -46,10 +45,7 @@ export class ConnectStreamCall extends EnvelopedCall {
     refuseContentEncoding(exchange, 'connect-content-encoding');
     return {
       requestCompression: compressions.forRequest(exchange.header('connect-content-encoding')),
-      responseCompression:
-        route.options.compressMinBytes === Infinity
-          ? undefined
-          : compressions.forResponse(exchange.header('connect-accept-encoding')),
+      responseCompression: compressions.forResponse(exchange.header('connect-accept-encoding')),
       timeoutMs: parseTimeout(exchange.header('connect-timeout-ms')),
     };
   }
@@ -76,14 +72,6 @@ export class ConnectStreamCall extends EnvelopedCall {
   }
 
   #head(): HeaderList {
-    const { head } = this.endpoint;
-    if (this.responseCompression === undefined && this.setResponseHeaders === undefined) {
-      return head;
-    }
-    const list = [...head];
-    if (this.responseCompression !== undefined) {
-      list.push('connect-content-encoding', this.responseCompression.name);
-    }
-    return appendHeaders(list, this.setResponseHeaders);
+    return this.headWith(this.endpoint.head, 'connect-content-encoding');
   }
 }

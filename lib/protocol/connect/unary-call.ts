@@ -131,11 +131,9 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
 
   /** Response compression and deadline: what GET shares with POST. */
   protected negotiateResponse(): void {
-    if (this.route.options.compressMinBytes !== Infinity) {
-      this.#responseCompression = this.endpoint.compressions.forResponse(
-        this.exchange.header('accept-encoding'),
-      );
-    }
+    this.#responseCompression = this.endpoint.compressions.forResponse(
+      this.exchange.header('accept-encoding'),
+    );
     this.startDeadline(parseTimeout(this.exchange.header('connect-timeout-ms')));
   }
 

@@ -11,7 +11,6 @@ import { refuseContentEncoding } from '../../wire/content-encoding.js';
 import { EnvelopedCall, type EnvelopedRequest } from '../../wire/enveloped-call.js';
 import { type Exchange } from '../../wire/exchange.js';
 import { type MessageFormat } from '../../wire/message-format.js';
-import { appendHeaders } from '../../wire/response-headers.js';
 import { type Route } from '../../wire/route.js';
 import { parseTimeout } from './timeout.js';
 import { statusTrailers } from './trailers.js';
@@ -40,14 +39,11 @@ export class GrpcCall extends EnvelopedCall {
   }
 
   protected readRequest(exchange: Exchange): EnvelopedRequest {
-    const { compressions, route } = this.endpoint;
+    const { compressions } = this.endpoint;
     refuseContentEncoding(exchange, 'grpc-encoding');
     return {
       requestCompression: compressions.forRequest(exchange.header('grpc-encoding')),
-      responseCompression:
-        route.options.compressMinBytes === Infinity
-          ? undefined
-          : compressions.forResponse(exchange.header('grpc-accept-encoding')),
+      responseCompression: compressions.forResponse(exchange.header('grpc-accept-encoding')),
       timeoutMs: parseTimeout(exchange.header('grpc-timeout')),
     };
   }
@@ -75,14 +71,6 @@ export class GrpcCall extends EnvelopedCall {
   }
 
   #head(): HeaderList {
-    const { head } = this.endpoint;
-    if (this.responseCompression === undefined && this.setResponseHeaders === undefined) {
-      return head;
-    }
-    const list = [...head];
-    if (this.responseCompression !== undefined) {
-      list.push('grpc-encoding', this.responseCompression.name);
-    }
-    return appendHeaders(list, this.setResponseHeaders);
+    return this.headWith(this.endpoint.head, 'grpc-encoding');
   }
 }

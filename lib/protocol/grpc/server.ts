@@ -33,7 +33,7 @@ export function createGrpcProtocol(variant: GrpcVariant): ServerProtocol {
 }
 
 function endpointsOf(route: Route, codec: Codec, variant: GrpcVariant): Endpoint[] {
-  const compressions = new CompressionTable(route.options.compressions);
+  const compressions = new CompressionTable(route.options.compressions, route.options);
   const format = new MessageFormat(route, codec, Code.Internal);
   return contentTypesOf(codec, variant).map((contentType) => {
     const head = Object.freeze([
