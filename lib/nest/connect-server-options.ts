@@ -119,22 +119,27 @@ export function resolveConnectOptions(options: ConnectOptions): ResolvedOptions 
   };
 }
 
-/** A method's own settings over the server's. */
+/**
+ * A method's own settings over the server's.
+ *
+ * @param where Put in front of errors, for example `"@Rpc() of ElizaRpc.say: "`.
+ */
 export function resolveStreamOptions(
   options: Partial<{ [K in keyof StreamOptions]: StreamOptions[K] | undefined }>,
   defaults: StreamOptions,
+  where = '',
 ): StreamOptions {
   const { overflow = defaults.overflow } = options;
   if (!OVERFLOWS.includes(overflow)) {
     throw new ConnectConfigError(
-      `overflow is "${overflow as string}": expected one of ${OVERFLOWS.join(', ')}`,
+      `${where}overflow is "${overflow as string}": expected one of ${OVERFLOWS.join(', ')}`,
     );
   }
   return {
     overflow,
-    bufferBytes: amount('bufferBytes', options.bufferBytes, defaults.bufferBytes),
+    bufferBytes: amount(`${where}bufferBytes`, options.bufferBytes, defaults.bufferBytes),
     requestBufferWarnBytes: amount(
-      'requestBufferWarnBytes',
+      `${where}requestBufferWarnBytes`,
       options.requestBufferWarnBytes,
       defaults.requestBufferWarnBytes,
     ),

@@ -3,4 +3,4 @@
  */
 
 /** The transport's id, as Nest's `Transport.GRPC` is for gRPC. One per process, however often the package is loaded. */
-export const CONNECT_TRANSPORT: unique symbol = Symbol.for('nestjs-connect') as never;
+export const CONNECT_TRANSPORT: unique symbol = Symbol.for('nestjs-connect');

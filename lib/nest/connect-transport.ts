@@ -150,7 +150,7 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     this.#serve(
       spec,
       adaptHandler(spec, handler, {
-        ...resolveStreamOptions(options, streams),
+        ...resolveStreamOptions(options, streams, `@Rpc() of ${member}: `),
         exceptions: this.#exceptions,
         hooks: this.#hooks,
         warn: (message) => this.logger.warn(message),
@@ -164,10 +164,7 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
       handler,
       options: this.#options.wire,
       report: (error) => {
-        this.logger.error(
-          `${spec.path}: cannot encode the response: ${String(error)}`,
-          error instanceof Error ? error.stack : undefined,
-        );
+        this.logger.error(`${spec.path}: ${String(error)}`, error instanceof Error ? error.stack : undefined);
       },
     });
   }

@@ -300,6 +300,47 @@ describe('ConnectServer', () => {
     await Promise.all([first.close(), second.close()]);
   });
 
+  it('names class, method and option when a setting of @Rpc() is wrong', async () => {
+    @ConnectService(ElizaService, { partial: true })
+    class Misconfigured {
+      @Rpc({ bufferBytes: -1 })
+      say() {
+        return {};
+      }
+    }
+    @Module({ controllers: [Misconfigured] })
+    class MisconfiguredModule {}
+    const app = await NestFactory.createMicroservice(MisconfiguredModule, {
+      strategy: server(),
+      logger: false,
+      abortOnError: false,
+    });
+    await expect(app.listen()).rejects.toThrow(
+      '@Rpc() of Misconfigured.say: bufferBytes is -1: expected a number from 0',
+    );
+  });
+
+  it('runs the processing hooks around a call, once each', async () => {
+    const strategy = server();
+    const events: string[] = [];
+    strategy.setOnProcessingStartHook((_id, context, done) => {
+      events.push(`start ${(context as ConnectContext).method.name}`);
+      void done();
+    });
+    let ended: () => void;
+    const isOver = new Promise<void>((resolve) => (ended = resolve));
+    strategy.setOnProcessingEndHook((_id, context) => {
+      events.push(`end ${(context as ConnectContext).method.name}`);
+      ended();
+    });
+    const app = await NestFactory.createMicroservice(ElizaModule, { strategy, logger: false });
+    const baseUrl = urlOf(await app.listen());
+    await callStream(`${baseUrl}/Introduce`, [{ name: 'Ada' }]);
+    await isOver;
+    await app.close();
+    expect(events).toEqual(['start Introduce', 'end Introduce']);
+  });
+
   it('tells its status, and closes twice without harm', async () => {
     const strategy = server();
     const statuses: string[] = [];
