@@ -55,7 +55,7 @@ describe('adaptHandler', () => {
     const handler = adapt('converse', (requests: RpcStream<unknown>) => requests.pipe(map(() => ({}))));
     for (let i = 0; i < 2; i++) {
       const source = new MemorySource([1, 2, 3, 4], { bytesPerMessage: 10 });
-      handler.invoke(source as never, new MemoryStreamCall({ kind: 'bidi_streaming' }) as never);
+      handler.invoke(source, new MemoryStreamCall({ kind: 'bidi_streaming' }) as never);
       await turn();
     }
     expect(warn).toHaveBeenCalledTimes(1);

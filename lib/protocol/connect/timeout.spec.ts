@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
 import { Code } from '../../rpc/code.js';
 import { parseTimeout } from './timeout.js';
+
+const SEED = 20_261_122;
 
 describe('parseTimeout (Connect protocol, "Timeout")', () => {
   it.each([
@@ -42,6 +45,29 @@ describe('parseTimeout (Connect protocol, "Timeout")', () => {
         code: Code.InvalidArgument,
         rawMessage: `cannot parse connect-timeout-ms "${value}": expected 1 to 10 digits, such as "250"`,
       }),
+    );
+  });
+});
+
+describe('parseTimeout: any text (property)', () => {
+  it('reads every number of up to ten digits', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 9_999_999_999 }), (value) => {
+        expect(parseTimeout(String(value))).toBe(value);
+      }),
+      { seed: SEED },
+    );
+  });
+
+  it('refuses every other text with invalid_argument', () => {
+    const text = fc
+      .oneof(fc.string(), fc.stringMatching(/^[0-9+-. e]{0,13}$/))
+      .filter((value) => !/^[0-9]{1,10}$/.test(value));
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(() => parseTimeout(value)).toThrow(expect.objectContaining({ code: Code.InvalidArgument }));
+      }),
+      { seed: SEED, numRuns: 500 },
     );
   });
 });

@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
 import { Code } from '../../rpc/code.js';
 import { parseTimeout } from './timeout.js';
+
+const SEED = 20_261_122;
 
 describe('parseTimeout (gRPC over HTTP/2, "Timeout")', () => {
   it.each([
@@ -54,6 +57,32 @@ describe('parseTimeout (gRPC over HTTP/2, "Timeout")', () => {
         code: Code.InvalidArgument,
         rawMessage: `cannot parse grpc-timeout "${value}": expected 1 to 8 digits and a unit, such as "250m"`,
       }),
+    );
+  });
+});
+
+describe('parseTimeout: any text (property)', () => {
+  const MS = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;
+
+  it('reads every value of the grammar', () => {
+    const unit = fc.constantFrom(...(Object.keys(MS) as (keyof typeof MS)[]));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 99_999_999 }), unit, (value, name) => {
+        expect(parseTimeout(`${value}${name}`)).toBe(value * MS[name]);
+      }),
+      { seed: SEED },
+    );
+  });
+
+  it('refuses every other text with invalid_argument', () => {
+    const text = fc
+      .oneof(fc.string(), fc.stringMatching(/^[0-9HMSmun+-. ]{0,12}$/))
+      .filter((value) => !/^[0-9]{1,8}[HMSmun]$/.test(value));
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(() => parseTimeout(value)).toThrow(expect.objectContaining({ code: Code.InvalidArgument }));
+      }),
+      { seed: SEED, numRuns: 500 },
     );
   });
 });
