@@ -197,9 +197,12 @@ export abstract class EnvelopedCall
 
   protected override cancel(reason: ConnectError): void {
     super.cancel(reason);
-    this.#source?.abort(reason);
     // Whoever waits for credit must not wait for ever: there is nothing to wait for.
     this.onDrain();
+  }
+
+  protected override abortRequests(reason: ConnectError): void {
+    this.#source?.abort(reason);
   }
 
   /**

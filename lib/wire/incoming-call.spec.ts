@@ -19,6 +19,8 @@ class WordCall extends IncomingCall {
     return this;
   }
 
+  protected abortRequests(): void {}
+
   succeed(): void {
     this.#answer('success');
   }

@@ -158,10 +158,15 @@ export abstract class IncomingCall implements ServerCall, ExchangeListener {
     this.fail(new ConnectError('internal error', { code: Code.Internal, cause: error }));
   }
 
+  /** Breaks the request stream, where there is one. */
+  protected abstract abortRequests(reason: ConnectError): void;
+
   /** Tells the handler that its work is not wanted any more. */
   protected cancel(reason: ConnectError): void {
     this.cancelReason = reason;
     this.#controller?.abort(reason);
+    // Before the handler's own work is ended: what reads the requests sees an error, and not just silence.
+    this.abortRequests(reason);
     const listener = this.#cancelListener;
     this.#cancelListener = undefined;
     listener?.(reason);

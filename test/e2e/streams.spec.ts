@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Code, type ConnectContext, ConnectService, Rpc, type RpcStream } from 'nestjs-connect';
-import { concat, defer, finalize, map, NEVER, Observable, of, range } from 'rxjs';
+import { concat, defer, finalize, map, NEVER, Observable, of, range, tap } from 'rxjs';
 import { type CallHandler, type ExecutionContext, Injectable, UseInterceptors } from '@nestjs/common';
 import {
   type ConverseRequest,
@@ -81,7 +81,12 @@ class Endless {
 
   @Rpc()
   converse(requests: RpcStream<ConverseRequest>) {
-    return requests.mapEach(() => of({ sentence: KILOBYTE })).pipe(track('bidi'));
+    return requests
+      .mapEach(() => of({ sentence: KILOBYTE }))
+      .pipe(
+        tap({ error: (error: { code: Code }) => log.push(`requests ${Code[error.code]}`) }),
+        track('bidi'),
+      );
   }
 }
 
@@ -153,7 +158,7 @@ describe.each(Object.entries(CONTENT_TYPES))('%s', (protocol, contentType) => {
         ['signal Canceled', 'unary torn down'],
       ],
       ['Introduce', contentType, message({ name: '1' }), ['push subscribed'], ['push torn down']],
-      ['Converse', contentType, message({}), ['bidi subscribed'], ['bidi torn down']],
+      ['Converse', contentType, message({}), ['bidi subscribed'], ['requests Canceled', 'bidi torn down']],
     ])('%s: the handler is told in all of its forms', async (method, type, body, before, after) => {
       await start();
       const stream = open(method, { 'content-type': type });

@@ -82,6 +82,10 @@ export class ConnectUnaryCall extends IncomingCall implements SingleReplyCall<un
     // A unary response is one write; nobody waits for room.
   }
 
+  protected override abortRequests(): void {
+    // The request is one message: the handler has it, or never runs.
+  }
+
   flushHeaders(): void {
     // The status line depends on the outcome: there is nothing to send before it.
   }
