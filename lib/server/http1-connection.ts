@@ -25,6 +25,7 @@ export class Http1Connection implements Http1Owner {
   readonly #exchanges = new Set<ServerExchange>();
   #isDraining = false;
   #isEndingEarly = false;
+  #isRefused = false;
 
   constructor({ socket, calls, closesIdle }: Http1ConnectionInit) {
     this.peer = new SocketPeer(socket);
@@ -70,6 +71,10 @@ export class Http1Connection implements Http1Owner {
 
   /** Answers what is not a request, and closes. */
   refuse(status: number): void {
+    if (this.#isRefused) {
+      return; // Every chunk behind the first fault is one more; the answer is on its way.
+    }
+    this.#isRefused = true;
     const hasResponse = [...this.#exchanges].some((exchange) => exchange.hasResponded);
     if (hasResponse || !this.#socket.writable) {
       this.#socket.destroy();
