@@ -32,7 +32,7 @@ const MAX_SWEEP_MS = 1_000;
 
 export class HttpEngine implements ConnectionHandler {
   readonly #calls = new LiveSet<ServerExchange>();
-  readonly #http1 = new Http1Connections({ calls: this.#calls, closesIdle: true });
+  readonly #http1: Http1Connections;
   readonly #http1Server: Http1Server;
   readonly #http2Server: Http2Server;
   readonly #sniffer: ConnectionSniffer;
@@ -48,6 +48,7 @@ export class HttpEngine implements ConnectionHandler {
     private readonly dispatcher: Dispatcher,
     private readonly logger: EngineLogger,
   ) {
+    this.#http1 = new Http1Connections({ calls: this.#calls, options, closesIdle: true });
     this.#http1Server = new Http1Server(this.#http1, (...http) => this.#onHttp1(...http), options);
     this.#http2Server = new Http2Server(this.#calls, (exchange) => this.#serve(exchange), options);
     this.#idleMonitor = new IdleMonitor(this.#calls, options.timeouts);
@@ -200,8 +201,14 @@ export class HttpEngine implements ConnectionHandler {
   }
 
   #startSweep(): void {
-    const { timeouts, keepalive } = this.options;
-    const shortestMs = Math.min(...Object.values(timeouts), keepalive.intervalMs, keepalive.timeoutMs);
+    const { timeouts, keepalive, maxConnectionAgeMs, maxConnectionAgeGraceMs } = this.options;
+    const shortestMs = Math.min(
+      ...Object.values(timeouts),
+      ...Object.values(keepalive),
+      maxConnectionAgeMs,
+      // 0 means "at once": the sweep that finds the age ends the calls as well.
+      maxConnectionAgeGraceMs || Infinity,
+    );
     const everyMs = Math.max(MIN_SWEEP_MS, Math.min(shortestMs / 4, MAX_SWEEP_MS));
     this.#sweep ??= setInterval(() => this.#check(), everyMs).unref();
   }
@@ -209,6 +216,7 @@ export class HttpEngine implements ConnectionHandler {
   #check(): void {
     const now = performance.now();
     this.#idleMonitor.check(now);
+    this.#http1.check(now);
     this.#http2Server.check(now);
     this.#mounts.forEach((mount) => mount.check(now));
   }

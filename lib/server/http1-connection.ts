@@ -4,13 +4,16 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { type Socket } from 'node:net';
 import { type Peer } from '../rpc/server-call.js';
+import { ConnectionAge } from './connection-age.js';
 import { type Http1Owner } from './http1-exchange.js';
 import { closeLingering } from './linger.js';
+import { type EngineOptions } from './options.js';
 import { SocketPeer } from './peer.js';
-import { type ActiveCalls, type ServerExchange } from './server-exchange.js';
+import { type ActiveCalls, type ServerExchange, terminateCallsOf } from './server-exchange.js';
 
 export interface Http1ConnectionInit {
   readonly socket: Socket;
+  readonly options: EngineOptions;
   readonly calls: ActiveCalls;
   /** False on the server of an application: there may be requests on the connection that are not known here. */
   readonly closesIdle: boolean;
@@ -26,8 +29,10 @@ export class Http1Connection implements Http1Owner {
   #isDraining = false;
   #isEndingEarly = false;
   #isRefused = false;
+  readonly #age: ConnectionAge;
 
-  constructor({ socket, calls, closesIdle }: Http1ConnectionInit) {
+  constructor({ socket, calls, closesIdle, options }: Http1ConnectionInit) {
+    this.#age = new ConnectionAge(options);
     this.peer = new SocketPeer(socket);
     this.#socket = socket;
     this.#calls = calls;
@@ -60,6 +65,17 @@ export class Http1Connection implements Http1Owner {
   drain(): void {
     this.#isDraining = true;
     this.#closeIfDrained();
+  }
+
+  /** Looks at the clock: an old connection is drained, and what is left on it after the grace time is ended. */
+  check(now: number): void {
+    const phase = this.#age.phase(now);
+    if (phase !== 'young' && !this.#isDraining) {
+      this.drain();
+    }
+    if (phase === 'over') {
+      terminateCallsOf(this, this.#calls);
+    }
   }
 
   closeAfterEarlyResponse(response: ServerResponse): void {

@@ -36,6 +36,11 @@ export class Http1Connections {
     return new Http1Exchange(connection, request, response);
   }
 
+  /** Looks at the clock for every connection. */
+  check(now: number): void {
+    this.#connections.forEach((connection) => connection.check(now));
+  }
+
   /** Closes connections after their last response, idle ones at once; those that come later as well. */
   drain(): void {
     this.#isDraining = true;

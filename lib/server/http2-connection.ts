@@ -13,11 +13,17 @@ import {
 } from 'node:http2';
 import { type Socket } from 'node:net';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
+import { ConnectionAge } from './connection-age.js';
 import { Http2Exchange } from './http2-exchange.js';
 import { LINGER_MS } from './linger.js';
 import { type EngineOptions } from './options.js';
 import { SocketPeer } from './peer.js';
-import { type ActiveCalls, type ExchangeOwner, type ServerExchange } from './server-exchange.js';
+import {
+  type ActiveCalls,
+  type ExchangeOwner,
+  type ServerExchange,
+  terminateCallsOf,
+} from './server-exchange.js';
 
 /** The highest stream id there is: a GOAWAY that refuses nothing yet. (RFC 9113, section 6.8) */
 const LAST_STREAM_ID = 2 ** 31 - 1;
@@ -47,6 +53,7 @@ export class Http2Connection implements ExchangeOwner {
   #pingedAt = this.#idleSince;
   #isPingOpen = false;
   #destroyedAt: number | undefined;
+  readonly #age: ConnectionAge;
 
   constructor({ session, socket, calls, options, serve }: Http2ConnectionInit) {
     this.peer = new SocketPeer(socket);
@@ -54,6 +61,7 @@ export class Http2Connection implements ExchangeOwner {
     this.#socket = socket;
     this.#calls = calls;
     this.#options = options;
+    this.#age = new ConnectionAge(options);
     this.#preface = new WheelTimer(() => socket.destroy());
     timerWheel.start(this.#preface, options.timeouts.prefaceMs);
     session.once('remoteSettings', () => this.#preface.cancel());
@@ -90,7 +98,10 @@ export class Http2Connection implements ExchangeOwner {
   check(now: number): void {
     if (this.#session.destroyed) {
       this.#checkHalfOpen(now);
-    } else if (this.#openExchanges > 0) {
+      return;
+    }
+    this.#checkAge(now);
+    if (this.#openExchanges > 0) {
       this.#checkAlive(now);
     } else if (now - this.#idleSince >= this.#options.timeouts.http2IdleMs) {
       this.close();
@@ -128,6 +139,16 @@ export class Http2Connection implements ExchangeOwner {
   destroy(): void {
     this.#session.destroy(undefined, constants.NGHTTP2_CANCEL);
     this.#socket.destroy();
+  }
+
+  #checkAge(now: number): void {
+    const phase = this.#age.phase(now);
+    if (phase !== 'young') {
+      this.drain();
+    }
+    if (phase === 'over') {
+      terminateCallsOf(this, this.#calls);
+    }
   }
 
   #checkAlive(now: number): void {

@@ -47,7 +47,7 @@ export class Mount {
   constructor(init: MountInit) {
     const { server, calls, options } = init;
     this.#init = init;
-    this.#http1 = new Http1Connections({ calls, closesIdle: false });
+    this.#http1 = new Http1Connections({ calls, options, closesIdle: false });
     this.#http2 = new Http2Server(calls, (exchange) => this.#onHttp2(exchange), options);
     const onHttp1 = takeListeners(server, connectionEvent(server));
     this.#sniffer = new ConnectionSniffer(options.timeouts.prefaceMs, {
@@ -63,6 +63,7 @@ export class Mount {
   }
 
   check(now: number): void {
+    this.#http1.check(now);
     this.#http2.check(now);
   }
 

@@ -16,7 +16,9 @@ describe('resolveEngineOptions', () => {
         http2IdleMs: 300_000,
       },
       keepalive: { intervalMs: 30_000, timeoutMs: 20_000 },
-      drainTimeoutMs: 10_000,
+      maxConnectionAgeMs: Infinity,
+  maxConnectionAgeGraceMs: Infinity,
+  drainTimeoutMs: 10_000,
       http1Bidi: false,
     });
   });

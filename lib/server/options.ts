@@ -21,6 +21,17 @@ export interface EngineOptions {
   readonly timeouts: EngineTimeouts;
   readonly keepalive: EngineKeepalive;
   /**
+   * Age at which a connection takes no new calls and is ended after its running ones, in milliseconds, ±10 % so that
+   * connections that began together do not end together. Default: `Infinity`. Behind a load balancer that
+   * balances connections, 1,800,000 (30 minutes) lets clients find servers that were added.
+   */
+  readonly maxConnectionAgeMs: number;
+  /**
+   * Milliseconds that running calls have to finish on a connection of that age; then they are answered
+   * `unavailable`. Default: `Infinity`, as gRPC has it.
+   */
+  readonly maxConnectionAgeGraceMs: number;
+  /**
    * Milliseconds that running calls have to finish when the server stops; then they are answered
    * `unavailable`. Default: 10,000. 0 ends them at once.
    */
@@ -80,6 +91,8 @@ const DEFAULTS: EngineOptions = {
     http2IdleMs: 300_000,
   },
   keepalive: { intervalMs: 30_000, timeoutMs: 20_000 },
+  maxConnectionAgeMs: Infinity,
+  maxConnectionAgeGraceMs: Infinity,
   drainTimeoutMs: 10_000,
   http1Bidi: false,
 };
@@ -133,6 +146,18 @@ export function resolveEngineOptions(user: EngineOptionsInit = {}): EngineOption
     maxHeaderPairs: numberOf('maxHeaderPairs', user.maxHeaderPairs, DEFAULTS.maxHeaderPairs, COUNT),
     timeouts: numbersOf('timeouts', user.timeouts, DEFAULTS.timeouts, DURATION),
     keepalive: numbersOf('keepalive', user.keepalive, DEFAULTS.keepalive, DURATION),
+    maxConnectionAgeMs: numberOf(
+      'maxConnectionAgeMs',
+      user.maxConnectionAgeMs,
+      DEFAULTS.maxConnectionAgeMs,
+      DURATION,
+    ),
+    maxConnectionAgeGraceMs: numberOf(
+      'maxConnectionAgeGraceMs',
+      user.maxConnectionAgeGraceMs,
+      DEFAULTS.maxConnectionAgeGraceMs,
+      DURATION_OR_ZERO,
+    ),
     drainTimeoutMs: numberOf(
       'drainTimeoutMs',
       user.drainTimeoutMs,

@@ -25,6 +25,16 @@ export interface ExchangeOwner {
   exchangeClosed(exchange: ServerExchange): void;
 }
 
+/** Ends what is left on a connection whose time is over; each is answered in its own protocol's form. */
+export function terminateCallsOf(owner: ExchangeOwner, calls: ActiveCalls): void {
+  const reason = new ConnectError('the connection has reached its maximum age', { code: Code.Unavailable });
+  for (const exchange of calls) {
+    if (exchange.isOn(owner)) {
+      exchange.terminate(reason);
+    }
+  }
+}
+
 /** A request target, taken apart without a URL object (a tenth of a small call). */
 export interface RequestTarget {
   readonly path: string;
@@ -155,6 +165,11 @@ export abstract class ServerExchange implements Exchange {
   /** The call waits for the peer to send more of a message. */
   get isAwaitingBytes(): boolean {
     return this.#phase === 'open' && !this.#isPaused && this.#listener?.isMidMessage === true;
+  }
+
+  /** The exchange is one of this connection's. */
+  isOn(owner: ExchangeOwner): boolean {
+    return this.owner === owner;
   }
 
   /** Ends the call with an error in its protocol's form. */
