@@ -7,8 +7,10 @@ import { protoCodec } from '../codec/proto-codec.js';
 import { type Compression } from '../compression/compression.js';
 import { builtinCompressions } from '../compression/zlib.js';
 import { serverProtocols } from '../protocol/index.js';
+import { compileCors, type CorsOptions } from '../server/cors.js';
+import { type HttpEngineOptions } from '../server/engine.js';
 import { type ListenTarget } from '../server/listener.js';
-import { type EngineOptions, type EngineOptionsInit, resolveEngineOptions } from '../server/options.js';
+import { type EngineOptionsInit, resolveEngineOptions } from '../server/options.js';
 import { type Overflow } from '../stream/overflow-queue.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
 import { type ServerProtocol } from '../wire/protocol.js';
@@ -42,6 +44,14 @@ export interface ConnectOptions extends EngineOptionsInit {
   readonly maxTimeoutMs?: number;
   /** Refuse Connect requests without `connect-protocol-version` (curl does not send it). Default: false. */
   readonly requireProtocolVersion?: boolean;
+  /**
+   * Lets pages of other origins call. `true`: all origins, without cookies; an object: see {@link CorsOptions}.
+   * Default: false, nothing is sent about it, and browsers let only pages of the server's own origin call.
+   *
+   * Preflights of served methods are answered 204, and every answer carries the headers that browsers ask for: those of
+   * the application's own routes beside a {@link ConnectModule} do not.
+   */
+  readonly cors?: boolean | CorsOptions | undefined;
   /** How JSON is written and read. */
   readonly jsonOptions?: JsonOptions;
   /** What happens when a handler's Observable emits faster than its client reads. Default: `'buffer'`. */
@@ -79,7 +89,7 @@ export interface ConnectModuleOptions extends ConnectOptions {
 /** {@link ConnectOptions}, complete. */
 export interface ResolvedOptions {
   readonly protocols: readonly ServerProtocol[];
-  readonly engine: EngineOptions;
+  readonly engine: HttpEngineOptions;
   readonly wire: WireOptions;
   readonly streams: StreamOptions;
 }
@@ -98,7 +108,7 @@ const OVERFLOWS: readonly Overflow[] = ['buffer', 'drop-oldest', 'drop-newest', 
 export function resolveConnectOptions(options: ConnectOptions): ResolvedOptions {
   return {
     protocols: resolveProtocols(options.protocols),
-    engine: resolveEngineOptions(options),
+    engine: { ...resolveEngineOptions(options), cors: compileCors(options.cors) },
     wire: {
       codecs: options.codecs ?? [protoCodec, createJsonCodec(options.jsonOptions)],
       compressions: options.compressions ?? builtinCompressions,

@@ -49,9 +49,11 @@ export type ConnectHandlers<S extends DescService> = {
  * What `@ConnectService` asks of a class. Parameters behind the request are free: parameter decorators may stand
  * there, which the compiler cannot see.
  */
-export type DecoratedHandlers<S extends DescService> = {
-  [K in keyof S['method']]: DecoratedHandler<S['method'][K]>;
-};
+export type DecoratedHandlers<S extends DescService> =
+  IsDynamic<S> extends true ? object : { [K in keyof S['method']]: DecoratedHandler<S['method'][K]> };
+
+/** A descriptor that was read at run time: its methods are not known to the compiler. */
+type IsDynamic<S extends DescService> = string extends keyof S['method'] ? true : false;
 
 /** {@link DecoratedHandlers} for one method. */
 export type DecoratedHandler<M> = (request: Request<M>, ...decorated: never[]) => Reply<M>;
@@ -82,6 +84,7 @@ export type CheckedHandler<F, M> = [UnknownFields<F, M>] extends [never]
   : { readonly 'unknown field in the returned message': UnknownFields<F, M> };
 
 /** {@link CheckedHandler} for all handlers of a class. */
-export type CheckedHandlers<I, S extends DescService> = {
-  [K in keyof S['method'] & keyof I]: CheckedHandler<I[K], S['method'][K]>;
-};
+export type CheckedHandlers<I, S extends DescService> =
+  IsDynamic<S> extends true
+    ? unknown
+    : { [K in keyof S['method'] & keyof I]: CheckedHandler<I[K], S['method'][K]> };

@@ -4,6 +4,7 @@
  * Compiled as a consumer, against the built declarations, by `npm run typecheck:consumers` under TypeScript 5.9,
  * 6.0 and 7.0. A mistake that no longer is an error fails the compilation ("unused @ts-expect-error").
  */
+import { type DescService, type Message } from '@bufbuild/protobuf';
 import { createParamDecorator, Injectable, type PipeTransform } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
@@ -107,6 +108,15 @@ export class Decorated {
     @Ctx() context: ConnectContext,
   ): SayResponse {
     return { ...response, sentence: request.sentence + context.protocol + language };
+  }
+}
+
+// A descriptor that was read at run time: there is nothing to check against before start-up.
+@ConnectService(ElizaService as DescService)
+export class Dynamic {
+  @Rpc()
+  anything(request: Message) {
+    return request;
   }
 }
 
