@@ -29,6 +29,7 @@ export class Http1Connection implements Http1Owner {
   #isDraining = false;
   #isEndingEarly = false;
   #isRefused = false;
+  #isFresh = true;
   readonly #age: ConnectionAge;
 
   constructor({ socket, calls, closesIdle, options }: Http1ConnectionInit) {
@@ -45,12 +46,18 @@ export class Http1Connection implements Http1Owner {
     return this.#isDraining || this.#isEndingEarly;
   }
 
+  /** True before its first request. */
+  get isFresh(): boolean {
+    return this.#isFresh;
+  }
+
   /** True behind a response that closes the connection: the client knows that what it pipelined is not served. */
   get refusesRequests(): boolean {
     return this.#isEndingEarly;
   }
 
   exchangeOpened(exchange: ServerExchange): void {
+    this.#isFresh = false;
     this.#exchanges.add(exchange);
     this.#calls.add(exchange);
   }
@@ -91,9 +98,12 @@ export class Http1Connection implements Http1Owner {
       return; // Every chunk behind the first fault is one more; the answer is on its way.
     }
     this.#isRefused = true;
-    const hasResponse = [...this.#exchanges].some((exchange) => exchange.hasResponded);
-    if (hasResponse || !this.#socket.writable) {
+    const exchanges = [...this.#exchanges];
+    if (exchanges.some((exchange) => exchange.hasResponded) || !this.#socket.writable) {
       this.#socket.destroy();
+    } else if (exchanges.some((exchange) => exchange.isRequestComplete)) {
+      // The fault is behind a good request, whose client would take the answer for its own.
+      this.drain();
     } else {
       const reason = STATUS_CODES[status] ?? '';
       this.#socket.write(`HTTP/1.1 ${status} ${reason}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);

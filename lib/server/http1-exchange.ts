@@ -58,6 +58,10 @@ export class Http1Exchange extends ServerExchange {
     return coding !== undefined || (length !== undefined && Number(length) !== 0);
   }
 
+  get isRequestComplete(): boolean {
+    return this.request.complete;
+  }
+
   header(name: string): string | undefined {
     const value = this.request.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
@@ -136,7 +140,7 @@ export class Http1Exchange extends ServerExchange {
   }
 
   #closeIfEarly(): void {
-    if (!this.request.complete && this.hasBody && !this.#isWorthReading()) {
+    if (!this.isRequestComplete && this.hasBody && !this.#isWorthReading()) {
       this.connection.closeAfterEarlyResponse(this.sink);
     }
   }

@@ -14,6 +14,11 @@ const STATUS_BY_ERROR: ReadonlyMap<string, number> = new Map([
   ['HPE_HEADER_OVERFLOW', 431],
 ]);
 
+/** What node:http tells of a request that it cannot read. */
+interface ParseError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+}
+
 // Often enough to be exact to a quarter of the timeout, and not more often than anybody notices.
 const MIN_CHECK_MS = 10;
 const MAX_CHECK_MS = 1_000;
@@ -40,7 +45,7 @@ export class Http1Server {
     );
     // One more than is allowed, so that one too many can be seen: node:http drops the rest in silence.
     this.#server.maxHeadersCount = options.maxHeaderPairs + 1;
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
+    this.#server.on('clientError', (error: ParseError, socket) => this.#refuse(error, socket));
     // Node starts to check `headersTimeout` on this event only, and this server never listens.
     this.#server.emit('listening');
   }
@@ -56,9 +61,30 @@ export class Http1Server {
     this.#server.close();
   }
 
-  #refuse(error: NodeJS.ErrnoException, socket: object): void {
-    if (socket instanceof Socket) {
-      this.connections.of(socket).refuse(STATUS_BY_ERROR.get(error.code ?? '') ?? 400);
+  #refuse(error: ParseError, socket: object): void {
+    if (!(socket instanceof Socket)) {
+      return;
+    }
+    const connection = this.connections.of(socket);
+    if (connection.isFresh && speaksOtherProtocol(error)) {
+      connection.destroy();
+    } else {
+      connection.refuse(STATUS_BY_ERROR.get(error.code ?? '') ?? 400);
     }
   }
 }
+
+/**
+ * A first line that is no request line, such as a broken HTTP/2 preface: who does not speak HTTP/1.1 gets no
+ * HTTP/1.1 answer. (RFC 9113, section 3.4: an invalid preface is a connection error)
+ */
+function speaksOtherProtocol({ code, rawPacket }: ParseError): boolean {
+  return (
+    code === 'HPE_INVALID_METHOD' &&
+    rawPacket !== undefined &&
+    !/^\S+ \S+ HTTP\/1\.\d\r?\n/.test(rawPacket.subarray(0, MAX_LINE_BYTES).toString('latin1'))
+  );
+}
+
+/** As much of a first line as is looked at. */
+const MAX_LINE_BYTES = 4_096;

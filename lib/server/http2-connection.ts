@@ -52,7 +52,7 @@ export class Http2Connection implements ExchangeOwner {
   /** When the last ping was sent, or the last call began: what the next ping counts from. */
   #pingedAt = this.#idleSince;
   #isPingOpen = false;
-  #destroyedAt: number | undefined;
+  #endedAt: number | undefined;
   readonly #age: ConnectionAge;
 
   constructor({ session, socket, calls, options, serve }: Http2ConnectionInit) {
@@ -96,8 +96,8 @@ export class Http2Connection implements ExchangeOwner {
 
   /** Looks at the clock: idle connections are closed, busy ones pinged, dead ones destroyed. */
   check(now: number): void {
-    if (this.#session.destroyed) {
-      this.#checkHalfOpen(now);
+    if (this.#session.destroyed || (this.#session.closed && this.#openExchanges === 0)) {
+      this.#checkEnd(now);
       return;
     }
     this.#checkAge(now);
@@ -167,11 +167,14 @@ export class Http2Connection implements ExchangeOwner {
     }
   }
 
-  /** node:http2 only half-closes the socket of a finished session: a peer that stays would hold it for ever. */
-  #checkHalfOpen(now: number): void {
-    this.#destroyedAt ??= now;
-    if (now - this.#destroyedAt >= LINGER_MS) {
-      this.#socket.destroy();
+  /**
+   * node:http2 only half-closes the socket of a finished session, and waits with a closed one for a stream whose
+   * headers have begun: a peer that stays, or never ends its headers, would hold either for ever.
+   */
+  #checkEnd(now: number): void {
+    this.#endedAt ??= now;
+    if (now - this.#endedAt >= LINGER_MS) {
+      this.destroy();
     }
   }
 }

@@ -57,6 +57,10 @@ export class Http2Exchange extends ServerExchange {
     return this.requestHeaders.length / 2 - PSEUDO_HEADERS;
   }
 
+  get isRequestComplete(): boolean {
+    return this.sink.readableEnded;
+  }
+
   header(name: string): string | undefined {
     const value = this.#headers[name];
     return Array.isArray(value) ? value.join(', ') : value;

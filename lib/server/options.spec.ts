@@ -17,8 +17,8 @@ describe('resolveEngineOptions', () => {
       },
       keepalive: { intervalMs: 30_000, timeoutMs: 20_000 },
       maxConnectionAgeMs: Infinity,
-  maxConnectionAgeGraceMs: Infinity,
-  drainTimeoutMs: 10_000,
+      maxConnectionAgeGraceMs: Infinity,
+      drainTimeoutMs: 10_000,
       http1Bidi: false,
     });
   });

@@ -74,6 +74,9 @@ export abstract class ServerExchange implements Exchange {
   /** Header lines of the request, without pseudo-headers. */
   abstract readonly headerCount: number;
 
+  /** The request has come to its end, whether anybody has read it or not. */
+  abstract readonly isRequestComplete: boolean;
+
   abstract header(name: string): string | undefined;
 
   /** Begins to listen to the engine; before that, nobody knows of this exchange. */

@@ -154,6 +154,19 @@ describe('connections', () => {
       expect(goaway).toBe(constants.NGHTTP2_NO_ERROR);
     });
 
+    it.each([1, 9, 20])(
+      'closes an HTTP/2 connection whose request stopped after %d bytes of headers',
+      async (bytes) => {
+        await serve({ timeouts: { http2IdleMs: 60 } }, record);
+        const client = harness.raw();
+        client.write(
+          Buffer.concat([Buffer.from(PREFACE), EMPTY_SETTINGS, REQUEST_HEADERS.subarray(0, bytes)]),
+        );
+        await client.ended;
+        expect(listeners).toHaveLength(0);
+      },
+    );
+
     it('keeps an HTTP/2 connection whose stream is open', async () => {
       await serve({ timeouts: { http2IdleMs: 60 } }, record);
       const session = harness.http2();
@@ -231,7 +244,28 @@ describe('connections', () => {
     });
 
     it.each([
-      ['what is not HTTP', 'hello\r\n\r\n'],
+      'hello\r\n\r\n',
+      'INVALID CONNECTION PREFACE\r\n\r\n',
+      '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03',
+    ])('closes the connection of who does not speak HTTP: %j', async (bytes) => {
+      await serve();
+      const client = harness.raw().write(bytes);
+      await client.ended;
+      expect(client.text).toBe('');
+    });
+
+    it('answers a good request before it closes for the garbage behind it', async () => {
+      await serve({}, record);
+      const client = harness.raw().write(`${http1Request('a')}garbage\r\n\r\n`);
+      await eventually(() => listeners.length === 1);
+      listeners[0]?.exchange.respondAndEnd(200, [], Buffer.from('good'));
+      expect(await client.until('good')).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*connection: close/);
+      await client.ended;
+      expect(client.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    });
+
+    it.each([
+      ['an unknown method', 'HELLO / HTTP/1.1\r\nhost: x\r\n\r\n'],
       [
         'a broken chunk',
         http1Request('', { 'transfer-encoding': 'chunked' }).replace('content-length: 0\r\n', '') + 'zz\r\n',
