@@ -27,5 +27,10 @@ export const shared = {
 export default {
   ...shared,
   testMatch: ['<rootDir>/{lib,sample,conformance,test}/**/*.spec.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/interop/'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '<rootDir>/test/interop/',
+    '<rootDir>/test/browser/',
+    '<rootDir>/test/faults/',
+  ],
 };

@@ -23,6 +23,7 @@ export {
   type ConnectOptions,
   type ConnectServerOptions,
 } from './nest/connect-server-options.js';
+export { type CorsOptions } from './server/cors.js';
 export { type ConnectServerEvents, type ConnectServerStatus } from './nest/connect-transport.js';
 export { CONNECT_TRANSPORT } from './nest/connect-transport-id.js';
 

@@ -48,10 +48,10 @@ export interface ConnectOptions extends EngineOptionsInit {
    * Lets pages of other origins call. `true`: all origins, without cookies; an object: see {@link CorsOptions}.
    * Default: false, nothing is sent about it, and browsers let only pages of the server's own origin call.
    *
-   * Preflights of served methods are answered 204, and every answer carries the headers that browsers ask for: those of
-   * the application's own routes beside a {@link ConnectModule} do not.
+   * Preflights of served methods are answered 204, and every answer to a call carries the headers that browsers ask
+   * for, errors included. The application's own routes beside a {@link ConnectModule} are left as they are.
    */
-  readonly cors?: boolean | CorsOptions | undefined;
+  readonly cors?: boolean | CorsOptions;
   /** How JSON is written and read. */
   readonly jsonOptions?: JsonOptions;
   /** What happens when a handler's Observable emits faster than its client reads. Default: `'buffer'`. */

@@ -11,6 +11,7 @@ import { type TLSSocket } from 'node:tls';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { ConnectionSniffer } from './connection-sniffer.js';
+import { type CorsPolicy, isPreflight, preflightHeaders, shareAnswer } from './cors.js';
 import { type Dispatcher } from './dispatcher.js';
 import { Http1Connections } from './http1-connections.js';
 import { Http1Server } from './http1-server.js';
@@ -30,6 +31,12 @@ const TERMINATE_GRACE_MS = 1_000;
 const MIN_SWEEP_MS = 10;
 const MAX_SWEEP_MS = 1_000;
 
+/** Settings of the engine, and what browsers are told. */
+export interface HttpEngineOptions extends EngineOptions {
+  /** Default: nothing about other origins, and a preflight is a request like any other. */
+  readonly cors?: CorsPolicy | undefined;
+}
+
 export class HttpEngine implements ConnectionHandler {
   readonly #calls = new LiveSet<ServerExchange>();
   readonly #http1: Http1Connections;
@@ -44,7 +51,7 @@ export class HttpEngine implements ConnectionHandler {
   #isStopped = false;
 
   constructor(
-    private readonly options: EngineOptions,
+    private readonly options: HttpEngineOptions,
     private readonly dispatcher: Dispatcher,
     private readonly logger: EngineLogger,
   ) {
@@ -103,6 +110,7 @@ export class HttpEngine implements ConnectionHandler {
       options: this.options,
       handles: (exchange) => this.dispatcher.handles(exchange),
       serve: (exchange) => this.#serve(exchange),
+      refuse: (exchange, status) => this.#refuse(exchange, status),
     });
     this.#mounts.push(mount);
     this.#startSweep();
@@ -151,17 +159,45 @@ export class HttpEngine implements ConnectionHandler {
   }
 
   #serve(exchange: ServerExchange): void {
-    exchange.open();
     if (exchange.headerCount > this.options.maxHeaderPairs) {
-      exchange.respondAndEnd(431, []);
+      this.#refuse(exchange, 431);
       return;
     }
+    exchange.open();
     try {
-      this.dispatcher.dispatch(exchange);
+      if (this.options.cors === undefined) {
+        this.dispatcher.dispatch(exchange);
+      } else {
+        this.#serveShared(exchange, this.options.cors);
+      }
     } catch (error) {
-      this.logger.error(`${exchange.path} could not be served`, error);
-      exchange.reset();
+      this.#giveUp(exchange, error);
     }
+  }
+
+  #serveShared(exchange: ServerExchange, cors: CorsPolicy): void {
+    if (isPreflight(exchange) && this.dispatcher.has(exchange.path)) {
+      exchange.respondAndEnd(204, preflightHeaders(cors, exchange));
+    } else {
+      this.dispatcher.dispatch(shareAnswer(cors, exchange));
+    }
+  }
+
+  /** Answers without asking the dispatcher. */
+  #refuse(exchange: ServerExchange, status: number): void {
+    const { cors } = this.options;
+    exchange.open();
+    try {
+      const answered = cors === undefined ? exchange : shareAnswer(cors, exchange);
+      answered.respondAndEnd(status, []);
+    } catch (error) {
+      this.#giveUp(exchange, error);
+    }
+  }
+
+  #giveUp(exchange: ServerExchange, error: unknown): void {
+    this.logger.error(`${exchange.path} could not be served`, error);
+    exchange.reset();
   }
 
   async #drain(): Promise<void> {

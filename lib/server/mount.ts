@@ -30,6 +30,8 @@ export interface MountInit {
   /** Tells RPCs from the application's other requests. */
   readonly handles: (exchange: Http1Exchange | Http2Exchange) => boolean;
   readonly serve: (exchange: Http1Exchange | Http2Exchange) => void;
+  /** Answers a call with a status and nothing else. */
+  readonly refuse: (exchange: Http1Exchange, status: number) => void;
 }
 
 type Listeners = readonly ((...args: readonly object[]) => void)[];
@@ -110,8 +112,7 @@ export class Mount {
   #onHttp1(exchange: Http1Exchange): void {
     if (this.#isDraining) {
       // Every RPC client reads 503 as `unavailable`, and tries another server.
-      exchange.open();
-      exchange.respondAndEnd(503, []);
+      this.#init.refuse(exchange, 503);
     } else {
       this.#init.serve(exchange);
     }
