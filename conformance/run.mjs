@@ -80,7 +80,7 @@ async function runSuite({ config, style, node }, extraArguments) {
     // A group of its own: the time limit ends the servers that the runner started, too.
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: true },
   );
-  const killGroup = () => process.kill(-child.pid, 'SIGKILL');
+  const killGroup = () => process.kill(-(child.pid ?? NaN), 'SIGKILL');
   const timer = setTimeout(() => {
     console.error(`the suite did not end within ${TIME_LIMIT_MS} ms`);
     killGroup();

@@ -15,3 +15,10 @@ export const GRPCURL = {
   version: 'v1.9.4',
   command: 'cmd/grpcurl',
 };
+
+/** The HTTP/2 conformance test. It has no go.mod, so what it depends on is the newest of the day. */
+export const H2SPEC = {
+  module: 'github.com/summerwind/h2spec',
+  version: 'v2.2.1+incompatible',
+  command: 'cmd/h2spec',
+};

@@ -1,0 +1,59 @@
+/**
+ * Compiles the sources of the server under attack, so that it is never an old build and its process holds nothing
+ * but itself: a loader in it would blur the memory figures.
+ */
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Options, transformFile } from '@swc/core';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const FOLDERS = ['lib', 'sample/01-eliza/gen', 'test/faults/support'];
+const PROGRAM = 'test/faults/support/server.js';
+
+/** As in jest.config.js. */
+const OPTIONS: Options = {
+  swcrc: false,
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+    keepClassNames: true,
+  },
+  module: { type: 'es6' },
+};
+
+export interface CompiledTarget {
+  /** The program to run. */
+  readonly program: string;
+  remove(): Promise<void>;
+}
+
+export async function compileTarget(): Promise<CompiledTarget> {
+  const folder = await mkdtemp(join(tmpdir(), 'nestjs-connect-faults-'));
+  // The name makes `import 'nestjs-connect'` a reference to itself.
+  const manifest = { name: 'nestjs-connect', type: 'module', exports: './lib/index.js' };
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const sources = await Promise.all(FOLDERS.map(sourcesIn));
+  await Promise.all(sources.flat().map((source) => compile(source, folder)));
+  return {
+    program: join(folder, PROGRAM),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+async function sourcesIn(folder: string): Promise<string[]> {
+  const names = await readdir(join(ROOT, folder), { recursive: true });
+  return names
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+    .map((name) => join(folder, name));
+}
+
+async function compile(source: string, folder: string): Promise<void> {
+  const { code } = await transformFile(join(ROOT, source), OPTIONS);
+  const target = join(folder, source.replace(/\.ts$/, '.js'));
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, code);
+}

@@ -1,0 +1,332 @@
+/**
+ * The server under attack, in a process of its own: memory figures are its own, and a crash or an unhandled
+ * rejection is an exit that somebody sees. Options come as JSON in the first argument.
+ */
+import 'reflect-metadata';
+import { create, createFileRegistry } from '@bufbuild/protobuf';
+import { type GenService } from '@bufbuild/protobuf/codegenv2';
+import {
+  FileDescriptorProtoSchema,
+  file_google_protobuf_struct,
+  type Struct,
+  StructSchema,
+} from '@bufbuild/protobuf/wkt';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  Code,
+  type ConnectContext,
+  ConnectError,
+  ConnectServer,
+  type ConnectServerOptions,
+  ConnectService,
+  Rpc,
+  type RpcStream,
+} from 'nestjs-connect';
+import { type EventEmitter } from 'node:events';
+import { type Server, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { defer, finalize, map, NEVER, Observable, of } from 'rxjs';
+import { timerWheel } from '../../../lib/rpc/timer-wheel.js';
+import {
+  type ConverseRequest,
+  ElizaService,
+  type IntroduceRequest,
+  type ReflectRequest,
+  type SayRequest,
+} from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
+import { type ServerMessage, type VitalSigns, type VitalSignsRequest } from './vital-signs.js';
+
+const MESSAGE = { sentence: 'x'.repeat(16_384) };
+
+let startedHandlers = 0;
+let endedHandlers = 0;
+
+/** A handler that ends by its own means is counted by its `finally`. */
+async function counted<T>(work: () => Promise<T>): Promise<T> {
+  startedHandlers++;
+  try {
+    return await work();
+  } finally {
+    endedHandlers++;
+  }
+}
+
+/** A handler that never ends counts as ended when it was told to. */
+function untilTold(context: ConnectContext, onTold: () => void = () => {}): void {
+  startedHandlers++;
+  context.signal.addEventListener('abort', () => {
+    endedHandlers++;
+    onTold();
+  });
+}
+
+function countedObservable<T>(source: Observable<T>): Observable<T> {
+  return defer(() => {
+    startedHandlers++;
+    return source;
+  }).pipe(finalize(() => endedHandlers++));
+}
+
+/** What `say` does with its sentence: the verb in front of a colon, and what stands behind it. */
+const SAY: Readonly<Record<string, (text: string, context: ConnectContext) => unknown>> = {
+  large: (text) => counted(() => Promise.resolve({ sentence: 'x'.repeat(Number(text)) })),
+  fail(text) {
+    throw new ConnectError(text, { code: Code.FailedPrecondition, metadata: { 'x-reason': 'asked' } });
+  },
+  metadata(text, context) {
+    context.responseHeaders.set('x-echo', text);
+    return { sentence: 'set' };
+  },
+  'error-metadata'(text) {
+    throw new ConnectError('with metadata', { code: Code.Aborted, metadata: { 'x-echo': text } });
+  },
+  'never-promise': (_, context) => {
+    untilTold(context);
+    return new Promise(() => {});
+  },
+  'never-observable': () => countedObservable(NEVER),
+  'late-throw': (_, context) =>
+    counted(async () => {
+      await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+      await turn();
+      throw new Error('thrown after the call had ended');
+    }),
+  'late-reject': (_, context) =>
+    new Promise((_resolve, reject) => {
+      untilTold(context, () => setTimeout(reject, 5, new Error('rejected after the call had ended')));
+    }),
+  'late-observable': (_, context) =>
+    new Observable((subscriber) => {
+      untilTold(context, () => setTimeout(() => subscriber.error(new Error('after the end')), 5));
+    }),
+  'throw-in-teardown': (_, context) =>
+    new Observable(() => {
+      untilTold(context);
+      return () => {
+        throw new Error('thrown by a teardown');
+      };
+    }),
+};
+
+/** What `introduce` does with its name. */
+const INTRODUCE: Readonly<Record<string, (context: ConnectContext) => unknown>> = {
+  generator: endless,
+  push: () =>
+    countedObservable(
+      new Observable((subscriber) => {
+        const pushing = setInterval(() => subscriber.next(MESSAGE), 1);
+        return () => clearInterval(pushing);
+      }),
+    ),
+  'never-generator': neverYielding,
+  'never-observable': () => countedObservable(NEVER),
+  'throw-in-finally': throwingAtItsEnd,
+  'late-generator': throwingWhenTold,
+};
+
+async function* endless() {
+  startedHandlers++;
+  try {
+    for (;;) {
+      yield MESSAGE;
+      await turn();
+    }
+  } finally {
+    endedHandlers++;
+  }
+}
+
+async function* neverYielding(context: ConnectContext) {
+  untilTold(context);
+  await new Promise(() => {});
+  yield MESSAGE;
+}
+
+async function* throwingAtItsEnd() {
+  startedHandlers++;
+  try {
+    for (;;) {
+      yield { sentence: 'small' };
+      await turn();
+    }
+  } finally {
+    endedHandlers++;
+    // oxlint-disable-next-line no-unsafe-finally -- the fault under test
+    throw new Error('thrown by a finally block');
+  }
+}
+
+async function* throwingWhenTold(context: ConnectContext) {
+  startedHandlers++;
+  yield { sentence: 'first' };
+  await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+  endedHandlers++;
+  await turn();
+  throw new Error('thrown after the call had ended');
+}
+
+@ConnectService(ElizaService)
+class Target {
+  @Rpc()
+  say({ sentence }: SayRequest, context: ConnectContext): Promise<{ sentence: string }> {
+    const colon = sentence.indexOf(':');
+    const verb = colon === -1 ? sentence : sentence.slice(0, colon);
+    // What SAY returns fits; one signature for promises, Observables and throwers would hide that.
+    return (
+      Object.hasOwn(SAY, verb) ? SAY[verb]?.(sentence.slice(colon + 1), context) : { sentence }
+    ) as never;
+  }
+
+  @Rpc()
+  introduce({ name }: IntroduceRequest, context: ConnectContext): AsyncIterable<{ sentence: string }> {
+    return (INTRODUCE[name] ?? endless)(context) as never; // As in `say`.
+  }
+
+  @Rpc()
+  reflect(requests: RpcStream<ReflectRequest>, context: ConnectContext) {
+    return counted(async () => {
+      let messages = 0;
+      for await (const { sentence } of requests) {
+        messages++;
+        if (sentence === 'never') {
+          await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+        }
+      }
+      return { sentence: String(messages) };
+    });
+  }
+
+  @Rpc()
+  converse(requests: RpcStream<ConverseRequest>) {
+    return countedObservable(
+      requests.mapEach(({ sentence }) => of(sentence)).pipe(map((sentence) => ({ sentence }))),
+    );
+  }
+}
+
+/** `faults.v1.TreeService/Grow` takes a google.protobuf.Struct, which may be nested, and gives it back. */
+type TreeServiceDesc = GenService<{
+  grow: { methodKind: 'unary'; input: typeof StructSchema; output: typeof StructSchema };
+}>;
+
+function describeTreeService(): TreeServiceDesc {
+  const struct = `.${StructSchema.typeName}`;
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'faults/v1/tree.proto',
+    package: 'faults.v1',
+    syntax: 'proto3',
+    dependency: ['google/protobuf/struct.proto'],
+    service: [{ name: 'TreeService', method: [{ name: 'Grow', inputType: struct, outputType: struct }] }],
+  });
+  const service = createFileRegistry(file, (path) =>
+    path === 'google/protobuf/struct.proto' ? file_google_protobuf_struct : undefined,
+  ).getService('faults.v1.TreeService');
+  if (service === undefined) {
+    throw new Error('the descriptor of the tree service has no service');
+  }
+  return service as TreeServiceDesc; // As it stands above.
+}
+
+@ConnectService(describeTreeService())
+class Tree {
+  @Rpc()
+  grow(tree: Struct): Struct {
+    const isPolluted = 'polluted' in {} || 'polluted' in [];
+    return isPolluted ? ({ polluted: { kind: { case: 'boolValue', value: true } } } as never) : tree;
+  }
+}
+
+@Module({ controllers: [Target, Tree] })
+class TargetModule {}
+
+/** Tells what the engine counts. */
+class ObservedServer extends ConnectServer {
+  get activeCalls(): number {
+    return this.engine.activeCalls;
+  }
+}
+
+const SAMPLE_MS = 5;
+
+async function main(): Promise<void> {
+  const options = JSON.parse(process.argv[2] ?? '{}') as ConnectServerOptions;
+  const strategy = new ObservedServer({ host: '127.0.0.1', port: 0, ...options });
+  const app = await NestFactory.createMicroservice(TargetModule, { strategy, logger: false });
+  // ConnectServer hands its address to Nest, which types the result as nothing.
+  const { port } = (await app.listen()) as unknown as { port: number };
+  const server = strategy.unwrap<Server>();
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+
+  const warnings: string[] = [];
+  process.on('warning', ({ name }) => warnings.push(name));
+  let peakRssBytes = 0;
+  let peakHeapBytes = 0;
+  const sample = (): void => {
+    const { rss, heapUsed, external } = process.memoryUsage();
+    peakRssBytes = Math.max(peakRssBytes, rss);
+    peakHeapBytes = Math.max(peakHeapBytes, heapUsed + external);
+  };
+  setInterval(sample, SAMPLE_MS).unref();
+
+  const takeSigns = (): VitalSigns => {
+    sample();
+    const memory = process.memoryUsage();
+    return {
+      rssBytes: memory.rss,
+      peakRssBytes,
+      heapBytes: memory.heapUsed + memory.external,
+      peakHeapBytes,
+      startedHandlers,
+      endedHandlers,
+      activeCalls: strategy.activeCalls,
+      wheelTimers: timerWheel.size,
+      openSockets: sockets.size,
+      listeners: [process, server, ...sockets].reduce((sum, emitter) => sum + countListeners(emitter), 0),
+      resources: countByName(process.getActiveResourcesInfo()),
+      warnings,
+    };
+  };
+  process.on('message', ({ id, collect }: VitalSignsRequest) => {
+    void (async () => {
+      if (collect) {
+        await collectGarbage();
+        peakRssBytes = 0;
+        peakHeapBytes = 0;
+      }
+      tell({ kind: 'signs', id, signs: takeSigns() });
+    })();
+  });
+  process.once('disconnect', () => process.exit());
+  tell({ kind: 'listening', port });
+}
+
+function tell(message: ServerMessage): void {
+  process.send?.(message);
+}
+
+/** Twice: what finalizers let go of is garbage of the next turn. */
+async function collectGarbage(): Promise<void> {
+  for (let i = 0; i < 2; i++) {
+    (globalThis as { gc?: () => void }).gc?.();
+    await turn();
+  }
+}
+
+function countListeners(emitter: EventEmitter): number {
+  return emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
+}
+
+function countByName(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) {
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+await main();

@@ -1,0 +1,37 @@
+/**
+ * What the server under attack tells of itself, and the messages that ask for it.
+ */
+
+export interface VitalSigns {
+  /** Bytes of the process that are in memory, and their maximum since the last request for a collection. */
+  readonly rssBytes: number;
+  readonly peakRssBytes: number;
+  /** Objects and buffers, for which the process may have had room before; without garbage after a collection. */
+  readonly heapBytes: number;
+  readonly peakHeapBytes: number;
+  /** Handlers that began, and handlers that ended or were told to. */
+  readonly startedHandlers: number;
+  readonly endedHandlers: number;
+  /** What the engine counts, up to the last byte of the response. */
+  readonly activeCalls: number;
+  /** Deadlines and grace times in the library's timer wheel. */
+  readonly wheelTimers: number;
+  readonly openSockets: number;
+  /** Listeners on the process, on the listening server and on its sockets. */
+  readonly listeners: number;
+  /** What holds Node's event loop, by kind. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Names of the warnings that Node gave, for example `MaxListenersExceededWarning`. */
+  readonly warnings: readonly string[];
+}
+
+/** To the server: how it is, after a collection when the memory is to be read. */
+export interface VitalSignsRequest {
+  readonly id: number;
+  readonly collect: boolean;
+}
+
+/** From the server: first that it listens, then one answer for each request. */
+export type ServerMessage =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'signs'; readonly id: number; readonly signs: VitalSigns };
