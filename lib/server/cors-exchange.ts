@@ -3,85 +3,27 @@
  * refusal has to think of them.
  */
 import { type HeaderList } from '../rpc/headers.js';
-import { type Peer } from '../rpc/server-call.js';
-import { type Exchange, type ExchangeListener } from '../wire/exchange.js';
+import { type Exchange } from '../wire/exchange.js';
+import { ForwardingExchange } from '../wire/forwarding-exchange.js';
 
-export class CorsExchange implements Exchange {
+export class CorsExchange extends ForwardingExchange {
   constructor(
-    private readonly inner: Exchange,
+    inner: Exchange,
     private readonly added: HeaderList,
-  ) {}
-
-  get httpVersion(): '1.1' | '2' {
-    return this.inner.httpVersion;
+  ) {
+    super(inner);
   }
 
-  get method(): string {
-    return this.inner.method;
+  override respond(status: number, headers: HeaderList): void {
+    super.respond(status, this.#withAdded(headers));
   }
 
-  get path(): string {
-    return this.inner.path;
+  override respondWithTrailers(status: number, headers: HeaderList): void {
+    super.respondWithTrailers(status, this.#withAdded(headers));
   }
 
-  get query(): string {
-    return this.inner.query;
-  }
-
-  get peer(): Peer {
-    return this.inner.peer;
-  }
-
-  get requestHeaders(): HeaderList {
-    return this.inner.requestHeaders;
-  }
-
-  get hasBody(): boolean {
-    return this.inner.hasBody;
-  }
-
-  get bufferedBytes(): number {
-    return this.inner.bufferedBytes;
-  }
-
-  header(name: string): string | undefined {
-    return this.inner.header(name);
-  }
-
-  start(listener: ExchangeListener): void {
-    this.inner.start(listener);
-  }
-
-  pause(): void {
-    this.inner.pause();
-  }
-
-  resume(): void {
-    this.inner.resume();
-  }
-
-  respond(status: number, headers: HeaderList): void {
-    this.inner.respond(status, this.#withAdded(headers));
-  }
-
-  respondWithTrailers(status: number, headers: HeaderList): void {
-    this.inner.respondWithTrailers(status, this.#withAdded(headers));
-  }
-
-  respondAndEnd(status: number, headers: HeaderList, body?: Uint8Array): void {
-    this.inner.respondAndEnd(status, this.#withAdded(headers), body);
-  }
-
-  write(bytes: Uint8Array): boolean {
-    return this.inner.write(bytes);
-  }
-
-  end(bytes?: Uint8Array, trailers?: HeaderList): void {
-    this.inner.end(bytes, trailers);
-  }
-
-  reset(): void {
-    this.inner.reset();
+  override respondAndEnd(status: number, headers: HeaderList, body?: Uint8Array): void {
+    super.respondAndEnd(status, this.#withAdded(headers), body);
   }
 
   /** `vary` may come twice then, which is a list in two lines. (RFC 9110, section 5.3) */

@@ -10,98 +10,52 @@
 import { Code } from '../../rpc/code.js';
 import { ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
-import { type Peer } from '../../rpc/server-call.js';
 import { type Exchange, type ExchangeListener } from '../../wire/exchange.js';
+import { ForwardingExchange } from '../../wire/forwarding-exchange.js';
 import { Base64Decoder } from './base64-decoder.js';
 
 /** What of an exchange is text: all of it, or the response alone. */
 export type TextScope = 'both' | 'response';
 
-export class TextExchange implements Exchange, ExchangeListener {
+export class TextExchange extends ForwardingExchange implements ExchangeListener {
   readonly #decoder = new Base64Decoder();
   // Set by start(), before which the inner exchange calls nothing.
   #listener!: ExchangeListener;
 
   constructor(
-    private readonly inner: Exchange,
+    inner: Exchange,
     private readonly scope: TextScope,
-  ) {}
-
-  get httpVersion(): '1.1' | '2' {
-    return this.inner.httpVersion;
-  }
-
-  get method(): string {
-    return this.inner.method;
-  }
-
-  get path(): string {
-    return this.inner.path;
-  }
-
-  get query(): string {
-    return this.inner.query;
-  }
-
-  get peer(): Peer {
-    return this.inner.peer;
-  }
-
-  get requestHeaders(): HeaderList {
-    return this.inner.requestHeaders;
-  }
-
-  get hasBody(): boolean {
-    return this.inner.hasBody;
-  }
-
-  get bufferedBytes(): number {
-    return this.inner.bufferedBytes;
+  ) {
+    super(inner);
   }
 
   get isMidMessage(): boolean {
     return this.#listener.isMidMessage;
   }
 
-  header(name: string): string | undefined {
-    return this.inner.header(name);
-  }
-
-  start(listener: ExchangeListener): void {
+  override start(listener: ExchangeListener): void {
     this.#listener = listener;
-    this.inner.start(this);
+    super.start(this);
   }
 
-  pause(): void {
-    this.inner.pause();
+  override respond(status: number, headers: HeaderList): void {
+    super.respond(status, asText(headers));
   }
 
-  resume(): void {
-    this.inner.resume();
+  override respondWithTrailers(status: number, headers: HeaderList): void {
+    super.respondWithTrailers(status, asText(headers));
   }
 
-  respond(status: number, headers: HeaderList): void {
-    this.inner.respond(status, asText(headers));
+  override respondAndEnd(status: number, headers: HeaderList, body?: Uint8Array): void {
+    super.respondAndEnd(status, asText(headers), body === undefined ? undefined : this.#encode(body));
   }
 
-  respondWithTrailers(status: number, headers: HeaderList): void {
-    this.inner.respondWithTrailers(status, asText(headers));
+  override write(bytes: Uint8Array): boolean {
+    return super.write(this.#encode(bytes));
   }
 
-  respondAndEnd(status: number, headers: HeaderList, body?: Uint8Array): void {
-    this.inner.respondAndEnd(status, asText(headers), body === undefined ? undefined : this.#encode(body));
-  }
-
-  write(bytes: Uint8Array): boolean {
-    return this.inner.write(this.#encode(bytes));
-  }
-
-  end(bytes?: Uint8Array, trailers?: HeaderList): void {
-    this.inner.end(bytes === undefined ? undefined : this.#encode(bytes), trailers);
-  }
-
-  reset(): void {
-    this.inner.reset();
+  override end(bytes?: Uint8Array, trailers?: HeaderList): void {
+    super.end(bytes === undefined ? undefined : this.#encode(bytes), trailers);
   }
 
   onData(chunk: Uint8Array): void {
