@@ -80,7 +80,12 @@ async function runSuite({ config, style, node }, extraArguments) {
     // A group of its own: the time limit ends the servers that the runner started, too.
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: true },
   );
-  const killGroup = () => process.kill(-(child.pid ?? NaN), 'SIGKILL');
+  const killGroup = () => {
+    // No pid: the runner could not be started, and there is nothing to end.
+    if (child.pid !== undefined) {
+      process.kill(-child.pid, 'SIGKILL');
+    }
+  };
   const timer = setTimeout(() => {
     console.error(`the suite did not end within ${TIME_LIMIT_MS} ms`);
     killGroup();

@@ -70,11 +70,6 @@ export class HttpEngine implements ConnectionHandler {
     return this.#calls.size;
   }
 
-  /** Where {@link listen} listens, in the order of its calls. */
-  get addresses(): readonly ListenAddress[] {
-    return this.#listeners.map((listener) => listener.address);
-  }
-
   /** The servers of {@link listen}, for those who need something that is not here. */
   get servers(): readonly Server[] {
     return this.#listeners.map((listener) => listener.server);

@@ -13,7 +13,7 @@ const FLAG_END_STREAM = 0b0000_0010;
 
 /**
  * @param error `undefined` for success.
- * @param trailers The application's trailers; `undefined` when it never asked for them.
+ * @param trailers The application's trailers; `undefined` when it set none.
  * @param sendLimitBytes For the error's details; see {@link errorToJson}.
  * @returns The envelope. The smallest success holds `{}`.
  */

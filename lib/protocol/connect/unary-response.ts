@@ -10,7 +10,7 @@ import { appendHeaders } from '../../wire/response-headers.js';
 import { errorToJson } from './error-json.js';
 import { HTTP_STATUS } from './http-status.js';
 
-/** The application's headers and trailers; `undefined` when it never asked for them. */
+/** The application's headers and trailers; `undefined` when it set none. */
 export interface UnaryMetadata {
   readonly headers: RpcHeaders | undefined;
   readonly trailers: RpcHeaders | undefined;
