@@ -79,7 +79,6 @@ export class Http1Exchange extends ServerExchange {
     // What happened is told by `close`; without a listener the process would end.
     this.request.on('error', onError);
     this.sink.on('error', onError);
-    this.sink.on('drain', onDrain);
     this.sink.on('close', onClose);
   }
 
@@ -131,6 +130,7 @@ export class Http1Exchange extends ServerExchange {
   }
 
   protected override createWriter(drained: () => void): ResponseWriter {
+    this.sink.on('drain', onDrain);
     return new ResponseWriter(new SocketCorkedResponse(this.sink), drained);
   }
 

@@ -11,6 +11,7 @@ import {
 } from 'node:http2';
 import { type HeaderList } from '../rpc/headers.js';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
+import { type ResponseWriter } from './response-writer.js';
 import { type ExchangeOwner, ServerExchange } from './server-exchange.js';
 
 /** What node:http2 gives with its `stream` event. */
@@ -41,7 +42,6 @@ export class Http2Exchange extends ServerExchange {
   protected readonly sink: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
   #trailers: HeaderList | undefined;
-  #hasTrailers = false;
   #isDelivered = false;
 
   constructor(owner: ExchangeOwner, incoming: IncomingStream) {
@@ -66,12 +66,10 @@ export class Http2Exchange extends ServerExchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  /** @internal The last byte went out, before the trailers if there are some. */
+  /** @internal The last byte of a response without trailers went out. */
   bodySent(): void {
-    if (!this.#hasTrailers) {
-      this.#isDelivered = true;
-      this.#stopUpload();
-    }
+    this.#isDelivered = true;
+    this.#stopUpload();
   }
 
   /** @internal node:http2 waits for the trailers. */
@@ -89,8 +87,7 @@ export class Http2Exchange extends ServerExchange {
   protected watchEngine(): void {
     const carrier: Carrier = this.sink;
     carrier[EXCHANGE] = this;
-    this.sink.on('drain', onDrain);
-    this.sink.on('finish', onFinish);
+    // Few: node:http2 tells itself of every listener that is added, which costs as much as the listener.
     this.sink.on('aborted', onAborted);
     // What happened is told by `aborted` and `close`; without a listener the process would end.
     this.sink.on('error', onError);
@@ -111,11 +108,11 @@ export class Http2Exchange extends ServerExchange {
   }
 
   protected sendHead(status: number, headers: HeaderList): void {
+    this.sink.on('finish', onFinish);
     this.#respond(objectOf(headers, status), {});
   }
 
   protected sendHeadBeforeTrailers(status: number, headers: HeaderList): void {
-    this.#hasTrailers = true;
     this.sink.on('wantTrailers', onWantTrailers);
     this.#respond(objectOf(headers, status), { waitForTrailers: true });
   }
@@ -130,8 +127,14 @@ export class Http2Exchange extends ServerExchange {
       this.#isDelivered = this.#respond(head, { endStream: true });
       this.#stopUpload();
     } else if (this.#respond(head, {})) {
+      this.sink.on('finish', onFinish);
       this.endBody(body);
     }
+  }
+
+  protected override createWriter(drained: () => void): ResponseWriter {
+    this.sink.on('drain', onDrain);
+    return super.createWriter(drained);
   }
 
   protected prepareEnd(trailers: HeaderList | undefined): void {

@@ -57,6 +57,17 @@ export class ByteQueue {
     return view;
   }
 
+  /** @returns The oldest byte, taken out. There must be one. */
+  takeByte(): number {
+    const first = this.#chunks[0] as Uint8Array;
+    const byte = first[this.#offset] as number;
+    this.#byteLength--;
+    if (++this.#offset === first.byteLength) {
+      this.#drop(1);
+    }
+    return byte;
+  }
+
   clear(): void {
     this.#chunks = [];
     this.#offset = this.#byteLength = this.#smallChunks = 0;
@@ -87,7 +98,12 @@ export class ByteQueue {
   }
 
   #drop(count: number): void {
-    this.#chunks.splice(0, count);
+    if (count === this.#chunks.length) {
+      // Nearly always: a chunk with one message in it.
+      this.#chunks.length = 0;
+    } else {
+      this.#chunks.splice(0, count);
+    }
     this.#offset = 0;
     this.#smallChunks = Math.min(this.#smallChunks, this.#chunks.length);
   }

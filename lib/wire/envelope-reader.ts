@@ -57,22 +57,16 @@ export class EnvelopeReader {
   }
 
   #readPrefix(): void {
-    const prefix = this.#bytes.take(ENVELOPE_PREFIX_BYTES);
-    const length = readUint32(prefix, 1);
-    this.flags = prefix[0] as number;
+    // Byte by byte: a view of five bytes costs more than they do.
+    const bytes = this.#bytes;
+    this.flags = bytes.takeByte();
+    const length =
+      bytes.takeByte() * 2 ** 24 + ((bytes.takeByte() << 16) | (bytes.takeByte() << 8) | bytes.takeByte());
     if (length > maxPayloadBytes(this.limitBytes, this.flags)) {
       throw messageTooLarge(length, this.limitBytes);
     }
     this.#length = length;
   }
-}
-
-/** Big-endian; the four bytes are there. */
-function readUint32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) * 2 ** 24 +
-    (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
-  );
 }
 
 /**

@@ -38,7 +38,8 @@ export abstract class EnvelopedCall
   readonly #reader: EnvelopeReader;
   #requestCompression: Compression | undefined;
   /** Unary and server streaming: the one request message, once it is there. */
-  #request: { readonly message: unknown } | undefined;
+  #request: unknown;
+  #hasRequest = false;
   /** Client and bidi streaming. */
   #source: RequestSource | undefined;
   #readyListener: (() => void) | undefined;
@@ -242,10 +243,11 @@ export abstract class EnvelopedCall
   #readSingleRequest(): void {
     try {
       for (let payload = this.#reader.read(); payload !== undefined; payload = this.#reader.read()) {
-        if (this.#request !== undefined) {
+        if (this.#hasRequest) {
           throw cardinality('more than one');
         }
-        this.#request = { message: this.decodeEnvelope(this.#reader.flags, payload) };
+        this.#request = this.decodeEnvelope(this.#reader.flags, payload);
+        this.#hasRequest = true;
       }
     } catch (error) {
       this.fail(error as ConnectError); // Reading and decoding throw nothing else.
@@ -255,10 +257,13 @@ export abstract class EnvelopedCall
   #endSingleRequest(): void {
     if (this.#reader.isMidEnvelope) {
       this.fail(this.truncated());
-    } else if (this.#request === undefined) {
+    } else if (!this.#hasRequest) {
       this.fail(cardinality('no'));
     } else {
-      this.#invokeWithMessage(this.#request.message);
+      const message = this.#request;
+      // Held here it would live as long as the exchange, which is over only when the peer has taken the answer.
+      this.#request = undefined;
+      this.#invokeWithMessage(message);
     }
   }
 
