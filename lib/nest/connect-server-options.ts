@@ -52,6 +52,11 @@ export interface ConnectOptions extends EngineOptionsInit {
    * for, errors included. The application's own routes beside a {@link ConnectModule} are left as they are.
    */
   readonly cors?: boolean | CorsOptions;
+  /**
+   * Calls unary handlers that have nothing around them (no guard, pipe, interceptor or filter, global ones included; no
+   * parameter decorator; nothing request-scoped) without Nest's pipeline, from their second call on. Default: true.
+   */
+  readonly directCalls?: boolean;
   /** How JSON is written and read. */
   readonly jsonOptions?: JsonOptions;
   /** What happens when a handler's Observable emits faster than its client reads. Default: `'buffer'`. */
@@ -92,6 +97,7 @@ export interface ResolvedOptions {
   readonly engine: HttpEngineOptions;
   readonly wire: WireOptions;
   readonly streams: StreamOptions;
+  readonly directCalls: boolean;
 }
 
 export interface StreamOptions {
@@ -126,6 +132,7 @@ export function resolveConnectOptions(options: ConnectOptions): ResolvedOptions 
       bufferBytes: 4 * MIB,
       requestBufferWarnBytes: MIB,
     }),
+    directCalls: options.directCalls ?? true,
   };
 }
 

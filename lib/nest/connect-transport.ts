@@ -23,12 +23,15 @@ import {
 import { CONNECT_TRANSPORT } from './connect-transport-id.js';
 import { ExceptionMapper } from './exception-mapper.js';
 import { installExceptionPassthrough } from './exception-passthrough.js';
-import { adaptHandler } from './handler-adapter.js';
+import { findDirectCall } from './direct-call.js';
+import { adaptHandler, type HandlerSettings } from './handler-adapter.js';
 import { type ProcessingEndHook, ProcessingHooks, type ProcessingStartHook } from './processing-hooks.js';
 import { type RpcExtras, rpcExtrasOf, type ServiceDeclaration } from './rpc-metadata.accessor.js';
 
 /** What `status` emits. */
 export type ConnectServerStatus = 'listening' | 'draining' | 'closed' | 'error';
+
+type DirectCallFinder = NonNullable<HandlerSettings['findDirectCall']>;
 
 /** What `on` takes. */
 export interface ConnectServerEvents extends Record<string, (...args: never[]) => void> {
@@ -46,6 +49,8 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
   override readonly transportId = CONNECT_TRANSPORT;
   protected override readonly logger = new Logger('ConnectServer');
   protected readonly engine: HttpEngine;
+  /** Its global enhancers are always those of the application. */
+  protected abstract readonly hasAppConfig: boolean;
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
@@ -134,7 +139,8 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     this._status$.complete();
   }
 
-  #addRoute({ method, options, service, memberName }: RpcExtras, handler: MessageHandler): void {
+  #addRoute(declared: RpcExtras, handler: MessageHandler): void {
+    const { method, options, service, memberName } = declared;
     const spec = createMethodSpec(method);
     const member = `${service.className}.${memberName}`;
     const other = this.#members.get(spec.path);
@@ -153,9 +159,17 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
         ...resolveStreamOptions(options, streams, `@Rpc() of ${member}: `),
         exceptions: this.#exceptions,
         hooks: this.#hooks,
+        findDirectCall: this.#directCallFinder(declared),
         warn: (message) => this.logger.warn(message),
       }),
     );
+  }
+
+  #directCallFinder({ memberName, method, plainHandler: handler }: RpcExtras): DirectCallFinder | undefined {
+    const isUnary = method.methodKind === 'unary';
+    return this.#options.directCalls && isUnary && handler !== undefined
+      ? (instance) => findDirectCall(instance, { memberName, handler }, this.hasAppConfig) as MessageHandler
+      : undefined;
   }
 
   #serve(spec: MethodSpec, handler: RouteHandler): void {

@@ -19,6 +19,8 @@ export class ConnectContext extends BaseRpcContext<[ServerCall]> {
   constructor(
     private readonly call: ServerCall,
     /** @internal */ readonly credit: ResponseCredit | undefined,
+    /** @internal Wants to know the instance that the handler is called on. */
+    readonly onHandler?: (instance: object) => void,
   ) {
     super([call]);
   }

@@ -16,6 +16,8 @@ import { ConnectTransport } from './connect-transport.js';
  * rejects when it is taken; `close()` drains.
  */
 export class ConnectServer extends ConnectTransport implements CustomTransportStrategy {
+  // connectMicroservice() may have given it another configuration.
+  protected readonly hasAppConfig = false;
   readonly #target: ListenTarget;
 
   /** @throws ConnectConfigError, TypeError or RangeError when an option is wrong. */

@@ -28,6 +28,12 @@ export interface HandlerSettings {
   readonly requestBufferWarnBytes: number;
   readonly exceptions: ExceptionMapper;
   readonly hooks: ProcessingHooks;
+  /**
+   * Told once, of the instance that the pipeline called.
+   *
+   * @returns The handler itself when there is nothing around it; then the pipeline is not used any more.
+   */
+  readonly findDirectCall?: ((instance: object) => MessageHandler | undefined) | undefined;
   /** For mistakes of the handler that its caller cannot see. */
   warn(message: string): void;
 }
@@ -60,15 +66,21 @@ export function adaptHandler(
 
 class HandlerAdapter {
   #hasWarned = false;
+  #handler: MessageHandler;
+  /** Until the first call has shown it. */
+  #onInstance: ((instance: object) => void) | undefined;
 
   constructor(
     private readonly spec: MethodSpec,
-    private readonly handler: MessageHandler,
+    pipeline: MessageHandler,
     private readonly settings: HandlerSettings,
-  ) {}
+  ) {
+    this.#handler = pipeline;
+    this.#onInstance = settings.findDirectCall && ((instance) => this.#leavePipeline(instance));
+  }
 
   single(data: unknown, call: SingleReplyCall<unknown>): void {
-    const context = new ConnectContext(call, undefined);
+    const context = new ConnectContext(call, undefined, this.#onInstance);
     const { hooks } = this.settings;
     if (hooks.areUnset) {
       this.#sendSingle(data, context, call);
@@ -103,10 +115,15 @@ class HandlerAdapter {
     sendSingle(this.#call(data, context), call, this.settings.exceptions.toError, this.#warnOfExtraValue);
   }
 
-  /** Nest's pipeline rejects rather than throws; a transport that is called directly, as in tests, may throw. */
+  #leavePipeline(instance: object): void {
+    this.#onInstance = undefined;
+    this.#handler = this.settings.findDirectCall?.(instance) ?? this.#handler;
+  }
+
+  /** Nest's pipeline rejects rather than throws; a handler that is called directly throws. */
   #call(data: unknown, context: ConnectContext): unknown {
     try {
-      return this.handler(data, context);
+      return this.#handler(data, context);
     } catch (error) {
       return Promise.reject(error);
     }

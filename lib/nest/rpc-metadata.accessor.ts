@@ -4,6 +4,7 @@
 import 'reflect-metadata';
 import { type DescMethod, type DescService } from '@bufbuild/protobuf';
 import { type Overflow } from '../stream/overflow-queue.js';
+import { type PlainHandler } from './direct-call.js';
 
 /** Per-method settings; what is left out comes from the server's options. */
 export interface RpcOptions {
@@ -27,6 +28,8 @@ export interface RpcExtras {
   readonly service: ServiceDeclaration;
   /** The class member, for messages. */
   readonly memberName: string;
+  /** The handler when it takes no more than request and context; `undefined` when decorators choose its parameters. */
+  readonly plainHandler: PlainHandler | undefined;
 }
 
 /** A service as a class declares it. */

@@ -11,6 +11,7 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { procedureOf } from '../../rpc/method-spec.js';
 import { ConnectConfigError } from '../connect-config.error.js';
 import { CONNECT_TRANSPORT } from '../connect-transport-id.js';
+import { announceInstance, watchInstances } from '../direct-call.js';
 import { type CheckedHandlers, type DecoratedHandlers } from '../handler-types.js';
 import {
   copyMethodMetadata,
@@ -33,6 +34,13 @@ export interface ConnectServiceOptions {
 
 type ServiceClass<I = object> = abstract new (...args: never[]) => I;
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
+
+/** Of a handler, as Nest will fill them. */
+interface Parameters {
+  readonly contextIndex: number;
+  /** Request and context, without a decorator of the user's. */
+  readonly arePlain: boolean;
+}
 
 /** An `@Rpc` method of a class. */
 interface DeclaredHandler {
@@ -73,6 +81,7 @@ export function ConnectService(
     for (const handler of handlers) {
       declareHandler(target, handler, service);
     }
+    watchInstances(target.prototype as object);
     Controller()(target);
   };
 }
@@ -182,14 +191,20 @@ function checkComplete(
 function declareHandler(target: ServiceClass, handler: DeclaredHandler, service: ServiceDeclaration): void {
   const { memberName, method, marker } = handler;
   const prototype = target.prototype as object;
-  const contextIndex = declareParameters(target, memberName);
-  const value = ownHandler(prototype, handler, contextIndex);
+  const parameters = declareParameters(target, memberName);
+  const value = ownHandler(prototype, handler, parameters);
   const descriptor = { value, writable: true, configurable: true, enumerable: false };
   Object.defineProperty(prototype, memberName, descriptor);
   if (takesStream(method)) {
     hideParameterTypes(prototype, memberName);
   }
-  const extras = toPatternExtras({ method, options: marker.options, service, memberName });
+  const extras = toPatternExtras({
+    method,
+    options: marker.options,
+    service,
+    memberName,
+    plainHandler: parameters.arePlain ? handler.original : undefined,
+  });
   MessagePattern(procedureOf(method), CONNECT_TRANSPORT, extras)(prototype, memberName, descriptor);
 }
 
@@ -197,34 +212,46 @@ function declareHandler(target: ServiceClass, handler: DeclaredHandler, service:
  * Without parameter decorators Nest gives a handler only the payload; with ours it also gets the context. A
  * handler with decorators of its own gets the context in one more, hidden parameter.
  *
- * @returns The index at which the handler's wrapper finds the context.
+ * @returns Where the handler's wrapper finds the context, and whether the handler has no decorators of its own.
  */
-function declareParameters(target: ServiceClass, memberName: string): number {
+function declareParameters(target: ServiceClass, memberName: string): Parameters {
   const prototype = target.prototype as object;
   const declared = decoratedParameterCount(target, memberName);
   if (declared > 0) {
     Ctx()(prototype, memberName, declared);
-    return declared;
+    return { contextIndex: declared, arePlain: false };
   }
   Payload()(prototype, memberName, 0);
   Ctx()(prototype, memberName, 1);
-  return 1;
+  return { contextIndex: 1, arePlain: true };
 }
 
 /**
  * The function that carries the route. Always one of the class itself: pattern metadata lives on functions, and two
  * services that inherit one method would overwrite each other's route.
  */
-function ownHandler(prototype: object, handler: DeclaredHandler, contextIndex: number): Handler {
-  const { memberName, method, original } = handler;
-  if (!streamsResponses(method) && Object.hasOwn(prototype, memberName)) {
+function ownHandler(prototype: object, handler: DeclaredHandler, parameters: Parameters): Handler {
+  const { memberName, original } = handler;
+  const own =
+    wrapHandler(handler, parameters) ??
+    (Object.hasOwn(prototype, memberName) ? original : delegateTo(original));
+  if (own === original) {
     return original;
   }
-  const own: Handler = streamsResponses(method) ? withCredit(original, contextIndex) : delegateTo(original);
   copyMethodMetadata(original, own);
   // Nest looks some metadata up by the function's name.
   Object.defineProperty(own, 'name', { value: memberName, configurable: true });
   return own;
+}
+
+function wrapHandler(
+  { method, original }: DeclaredHandler,
+  { contextIndex, arePlain }: Parameters,
+): Handler | undefined {
+  if (streamsResponses(method)) {
+    return withCredit(original, contextIndex);
+  }
+  return method.methodKind === 'unary' && arePlain ? (announceInstance(original) as Handler) : undefined;
 }
 
 function delegateTo(original: Handler): Handler {
