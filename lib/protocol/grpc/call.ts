@@ -12,6 +12,7 @@ import { EnvelopedCall, type EnvelopedRequest } from '../../wire/enveloped-call.
 import { type Exchange } from '../../wire/exchange.js';
 import { type MessageFormat } from '../../wire/message-format.js';
 import { type Route } from '../../wire/route.js';
+import { fitTrailers } from './header-limit.js';
 import { parseTimeout } from './timeout.js';
 import { statusTrailers } from './trailers.js';
 import { type GrpcVariant } from './variant.js';
@@ -60,7 +61,7 @@ export class GrpcCall extends EnvelopedCall {
     const trailers = this.#trailers(error);
     if (error !== undefined && this.setResponseHeaders === undefined) {
       // Trailers-Only. With headers of the application it would mix them up with its trailers.
-      this.exchange.respondAndEnd(200, [...this.endpoint.head, ...trailers]);
+      this.exchange.respondAndEnd(200, [...this.endpoint.head, ...fitTrailers(trailers)]);
     } else {
       this.endpoint.variant.sendWhole(this.exchange, this.#head(), message, trailers);
     }

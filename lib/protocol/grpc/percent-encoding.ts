@@ -6,7 +6,7 @@
  * Spec: gRPC over HTTP/2, "Status-Message": every byte outside 0x20-0x7E, and "%" itself, in upper-case hex.
  */
 
-const NEEDS_ENCODING = /[^\x20-\x24\x26-\x7e]/;
+const NEEDS_ENCODING = /[^\x20-\x24\x26-\x7e]|^\x20|\x20$/;
 
 /** @returns The text with every byte escaped that a header cannot carry. Never fails. */
 export function percentEncode(text: string): string {
@@ -18,7 +18,8 @@ function percentEncodeSlow(text: string): string {
   for (const byte of Buffer.from(text, 'utf8')) {
     encoded += byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : escapeByte(byte);
   }
-  return encoded;
+  // A header's value neither begins nor ends with a space; nghttp2 drops one that does. (RFC 9113, section 8.2.1)
+  return encoded.replaceAll(/^\x20|\x20$/g, '%20');
 }
 
 function escapeByte(byte: number): string {

@@ -4,6 +4,7 @@
 import { type HeaderList } from '../../rpc/headers.js';
 import { type EncodedMessage } from '../../rpc/message-flow.js';
 import { type Exchange } from '../../wire/exchange.js';
+import { fitTrailers } from './header-limit.js';
 
 export interface GrpcVariant {
   readonly name: string;
@@ -43,7 +44,7 @@ export const grpcVariant: GrpcVariant = Object.freeze({
     exchange.respondWithTrailers(200, head);
   },
   sendEnd(exchange: Exchange, trailers: HeaderList): void {
-    exchange.end(undefined, trailers);
+    exchange.end(undefined, fitTrailers(trailers));
   },
   sendWhole(
     exchange: Exchange,
@@ -52,6 +53,6 @@ export const grpcVariant: GrpcVariant = Object.freeze({
     trailers: HeaderList,
   ): void {
     exchange.respondWithTrailers(200, head);
-    exchange.end(message, trailers);
+    exchange.end(message, fitTrailers(trailers));
   },
 });
