@@ -6,6 +6,7 @@
  */
 import { type Socket } from 'node:net';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
+import { LINGER_MS } from './linger.js';
 
 /** Who takes a socket over. */
 export interface SniffedConnection {
@@ -18,6 +19,7 @@ const PREFACE = Buffer.from('PRI');
 /** Sockets whose first bytes are awaited. */
 export class ConnectionSniffer {
   readonly #waiting = new Set<Socket>();
+  #isDraining = false;
 
   /** @param prefaceMs How long a socket may be silent, or send the beginning of `PRI` only, before it is destroyed. */
   constructor(
@@ -27,7 +29,7 @@ export class ConnectionSniffer {
 
   accept(socket: Socket): void {
     const timer = new WheelTimer(() => socket.destroy());
-    timerWheel.start(timer, this.prefaceMs);
+    timerWheel.start(timer, this.#isDraining ? Math.min(this.prefaceMs, LINGER_MS) : this.prefaceMs);
     this.#waiting.add(socket);
     let received: Buffer = Buffer.alloc(0);
 
@@ -58,8 +60,12 @@ export class ConnectionSniffer {
     socket.on('data', onData).on('end', onEnd).on('close', stop).on('error', ignore);
   }
 
-  /** Destroys the sockets that have not sent anything yet. */
-  destroyWaiting(): void {
+  /**
+   * Destroys the sockets that have not sent anything yet. Those that still come have little time to do so: the server of
+   * an application, which goes on for a while, waits for all sockets when it closes.
+   */
+  drain(): void {
+    this.#isDraining = true;
     this.#waiting.forEach((socket) => socket.destroy());
   }
 }

@@ -197,7 +197,7 @@ export class HttpEngine implements ConnectionHandler {
 
   async #drain(): Promise<void> {
     const closed = this.#listeners.map((listener) => listener.close());
-    this.#sniffer.destroyWaiting();
+    this.#sniffer.drain();
     this.#http1.drain();
     this.#http2Server.drain();
     this.#mounts.forEach((mount) => mount.drain());

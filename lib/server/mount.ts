@@ -75,7 +75,7 @@ export class Mount {
     this.#http1.drain();
     this.#http2.drain();
     // `server.close()` waits for all sockets, and nobody else would close these.
-    this.#sniffer.destroyWaiting();
+    this.#sniffer.drain();
   }
 
   /** Destroys the HTTP/2 connections that are left after the time. */
