@@ -5,16 +5,15 @@
  * Node ends a session after about 1,000 quick resets, so that the storms are spread over sessions and paced.
  */
 import { once } from 'node:events';
-import { connect as connectHttp2, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { http1Request, openHttp2 } from '../server/engine-harness.js';
-import { frame as envelope } from '../support/frames.js';
+import { type Dialect, DIALECTS, streamed } from './support/dialects.js';
 import { CONVERSE, INTRODUCE, REFLECT, SAY, Victim } from './support/victim.js';
 
-const GRPC = { 'content-type': 'application/grpc', te: 'trailers' };
-const JSON_STREAM = { 'content-type': 'application/connect+json' };
 const JSON_CALL = { 'content-type': 'application/json' };
+const JSON_STREAM = { 'content-type': 'application/connect+json' };
 const CANCEL = 8;
 
 const SESSIONS = 20;
@@ -32,98 +31,93 @@ afterAll(() => victim.stop());
 /** What a client has done when it goes away. */
 interface Phase {
   readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly begin: (stream: ClientHttp2Stream) => void;
+  readonly begin: (stream: ClientHttp2Stream, dialect: Dialect) => void;
+  /** The call has a deadline, which is far away. */
+  readonly hasDeadline?: true;
   /** Whether the abort waits for the response to begin. */
   readonly isAnswered: boolean;
   readonly startsHandler: boolean;
 }
 
-const json = (message: object): Buffer => envelope(0, JSON.stringify(message));
-
 const PHASES: Readonly<Record<string, Phase>> = {
   'behind the headers': {
     path: SAY,
-    headers: JSON_CALL,
     begin: () => {},
     isAnswered: false,
     startsHandler: false,
   },
   'in the middle of a message': {
     path: SAY,
-    headers: GRPC,
-    begin: (stream) => stream.write(Buffer.from([0, 0, 0, 0, 9, 10])),
+    begin: (stream, dialect) => stream.write(dialect.unaryBody({ sentence: 'half' }).subarray(0, 6)),
     isAnswered: false,
     startsHandler: false,
   },
   'while a promise is awaited': {
     path: SAY,
-    headers: JSON_CALL,
-    begin: (stream) => stream.end('{"sentence":"never-promise"}'),
+    begin: (stream, dialect) => stream.end(dialect.unaryBody({ sentence: 'never-promise' })),
     isAnswered: false,
     startsHandler: true,
   },
   'while a unary Observable is silent': {
     path: SAY,
-    headers: { ...JSON_CALL, 'connect-timeout-ms': '600000' },
-    begin: (stream) => stream.end('{"sentence":"never-observable"}'),
+    hasDeadline: true,
+    begin: (stream, dialect) => stream.end(dialect.unaryBody({ sentence: 'never-observable' })),
     isAnswered: false,
     startsHandler: true,
   },
   'while a generator is silent': {
     path: INTRODUCE,
-    headers: JSON_STREAM,
-    begin: (stream) => stream.end(json({ name: 'never-generator' })),
+    begin: (stream) => stream.end(streamed({ name: 'never-generator' })),
     isAnswered: false,
     startsHandler: true,
   },
   'in the middle of a generated response': {
     path: INTRODUCE,
-    headers: { ...JSON_STREAM, 'connect-timeout-ms': '600000' },
-    begin: (stream) => stream.end(json({ name: 'generator' })),
+    hasDeadline: true,
+    begin: (stream) => stream.end(streamed({ name: 'generator' })),
     isAnswered: true,
     startsHandler: true,
   },
   'in the middle of a pushed response': {
     path: INTRODUCE,
-    headers: JSON_STREAM,
-    begin: (stream) => stream.end(json({ name: 'push' })),
+    begin: (stream) => stream.end(streamed({ name: 'push' })),
     isAnswered: true,
     startsHandler: true,
   },
   'in the middle of a request stream': {
     path: REFLECT,
-    headers: { ...JSON_STREAM, 'connect-timeout-ms': '600000' },
-    begin: (stream) => stream.write(json({ sentence: 'a' })),
+    hasDeadline: true,
+    begin: (stream) => stream.write(streamed({ sentence: 'a' })),
     isAnswered: false,
     startsHandler: true,
   },
   'while a request stream is not read': {
     path: REFLECT,
-    headers: JSON_STREAM,
-    begin: (stream) => stream.write(Buffer.concat([json({ sentence: 'never' }), Buffer.alloc(100_000)])),
+    begin: (stream) => stream.write(Buffer.concat([streamed({ sentence: 'never' }), Buffer.alloc(100_000)])),
     isAnswered: false,
     startsHandler: true,
   },
   'in the middle of a conversation': {
     path: CONVERSE,
-    headers: JSON_STREAM,
-    begin: (stream) => stream.write(json({ sentence: 'a' })),
+    begin: (stream) => stream.write(streamed({ sentence: 'a' })),
     isAnswered: true,
     startsHandler: true,
   },
 };
+
+const FAR_AWAY_MS = 600_000;
+
+/** The protocols by turns. */
+function dialectOf(call: number): Dialect {
+  return DIALECTS[call % DIALECTS.length] as Dialect; // The index is within bounds.
+}
 
 /** Opens sessions that are closed when the work is done. */
 async function withSessions<T>(
   count: number,
   work: (sessions: readonly ClientHttp2Session[]) => Promise<T>,
 ): Promise<T> {
-  const sessions = Array.from({ length: count }, () => {
-    const session = connectHttp2(`http://127.0.0.1:${victim.port}`);
-    session.on('error', () => {});
-    return session;
-  });
+  const sessions = Array.from({ length: count }, () => victim.session());
   try {
     return await work(sessions);
   } finally {
@@ -131,10 +125,14 @@ async function withSessions<T>(
   }
 }
 
-function openIn({ path, headers, begin }: Phase, session: ClientHttp2Session): ClientHttp2Stream {
-  const stream = openHttp2(session, { ':path': path, ...headers });
+function openIn(phase: Phase, dialect: Dialect, session: ClientHttp2Session): ClientHttp2Stream {
+  const stream = openHttp2(session, {
+    ':path': phase.path,
+    ...(phase.path === SAY ? dialect.unaryHeaders : dialect.streamHeaders),
+    ...(phase.hasDeadline === true ? dialect.timeout(FAR_AWAY_MS) : {}),
+  });
   stream.on('error', () => {});
-  begin(stream);
+  phase.begin(stream, dialect);
   return stream;
 }
 
@@ -157,13 +155,13 @@ describe('a call that is given up leaves nothing, whatever its phase', () => {
     { name, how: 'by the end of the connection', phase },
   ]);
 
-  it.each(rows)('$name, $how', async ({ how, phase }) => {
+  it.each(rows)('$name, $how, in all protocols', async ({ how, phase }) => {
     const { startedHandlers } = await victim.withstand(
       () =>
         withSessions(5, async (sessions) => {
           const { startedHandlers: before } = await victim.signs(false);
           const streams = sessions.flatMap((session) =>
-            Array.from({ length: 20 }, () => openIn(phase, session)),
+            Array.from({ length: 21 }, (_, i) => openIn(phase, dialectOf(i), session)),
           );
           await arrived(phase, streams, before + streams.length);
           if (how === 'by a reset') {
@@ -174,22 +172,24 @@ describe('a call that is given up leaves nothing, whatever its phase', () => {
         }),
       { growthMiB: 80 },
     );
-    expect(startedHandlers).toBe(phase.startsHandler ? 100 : 0);
+    expect(startedHandlers).toBe(phase.startsHandler ? 5 * 21 : 0);
   });
 });
 
 describe('a storm of aborts', () => {
-  it('1,000 streams over 20 connections, aborted in every phase, five times over', async () => {
+  it('1,000 streams over 20 connections, in all protocols, aborted in every phase, five times over', async () => {
     const phases = Object.values(PHASES);
     const { startedHandlers } = await victim.withstand(
       async () => {
         for (let round = 0; round < ROUNDS; round++) {
           const { startedHandlers: before } = await victim.signs(false);
           await withSessions(SESSIONS, async (sessions) => {
-            const calls = sessions.flatMap((session) =>
+            const calls = sessions.flatMap((session, at) =>
               Array.from({ length: STREAMS_PER_SESSION }, (_, i) => {
                 const phase = phases[i % phases.length] as Phase; // The index is within bounds.
-                return { phase, stream: openIn(phase, session) };
+                // Every connection speaks all protocols, and its phases begin with another one.
+                const dialect = dialectOf(at + i);
+                return { phase, stream: openIn(phase, dialect, session) };
               }),
             );
             const answered = calls.filter(({ phase }) => phase.isAnswered);
@@ -221,7 +221,7 @@ describe('a storm of aborts', () => {
                 const stream = openHttp2(session, {
                   ':path': SAY,
                   ...JSON_CALL,
-                  'connect-timeout-ms': '600000',
+                  'connect-timeout-ms': String(FAR_AWAY_MS),
                 });
                 stream.resume().end('{"sentence":"hello"}');
                 await once(stream, 'close');
@@ -247,10 +247,10 @@ describe('a call over HTTP/1.1 that is given up leaves nothing', () => {
     'in the middle of a request stream': [
       REFLECT,
       { ...JSON_STREAM, 'content-length': '1000' },
-      json({ sentence: 'a' }),
+      streamed({ sentence: 'a' }),
     ],
-    'in the middle of a generated response': [INTRODUCE, JSON_STREAM, json({ name: 'generator' })],
-    'in the middle of a pushed response': [INTRODUCE, JSON_STREAM, json({ name: 'push' })],
+    'in the middle of a generated response': [INTRODUCE, JSON_STREAM, streamed({ name: 'generator' })],
+    'in the middle of a pushed response': [INTRODUCE, JSON_STREAM, streamed({ name: 'push' })],
   };
   const rows = Object.entries(REQUESTS).flatMap(([name, request]) => [
     { name, how: 'FIN', request },

@@ -10,7 +10,7 @@ import { type Options, transformFile } from '@swc/core';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const FOLDERS = ['lib', 'sample/01-eliza/gen', 'test/faults/support'];
-const PROGRAM = 'test/faults/support/server.js';
+const PROGRAMS = 'test/faults/support';
 
 /** As in jest.config.js. */
 const OPTIONS: Options = {
@@ -25,8 +25,8 @@ const OPTIONS: Options = {
 };
 
 export interface CompiledTarget {
-  /** The program to run. */
-  readonly program: string;
+  /** @param name Of a file beside this one, without its ending. */
+  program(name: string): string;
   remove(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export async function compileTarget(): Promise<CompiledTarget> {
   const sources = await Promise.all(FOLDERS.map(sourcesIn));
   await Promise.all(sources.flat().map((source) => compile(source, folder)));
   return {
-    program: join(folder, PROGRAM),
+    program: (name) => join(folder, PROGRAMS, `${name}.js`),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

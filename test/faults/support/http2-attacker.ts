@@ -2,9 +2,14 @@
  * An HTTP/2 client in frames: it does what no well-behaved client can be made to do.
  */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ACK, type Frame, FRAME, frame, PREFACE, settings, splitFrames } from './http2-frames.js';
+
+/** Who is attacked. */
+export interface Target {
+  connect(protocol: 'h2'): Promise<Socket>;
+}
 
 export class Http2Attacker {
   readonly frames: Required<Frame>[] = [];
@@ -15,7 +20,7 @@ export class Http2Attacker {
   #waiting: (() => void)[] = [];
 
   private constructor(private readonly socket: Socket) {
-    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', () => {});
     this.ended = new Promise((resolve) => {
       const end = (): void => {
@@ -28,10 +33,8 @@ export class Http2Attacker {
   }
 
   /** Connects and shakes hands. @param own The attacker's SETTINGS. */
-  static async open(port: number, own: Readonly<Record<number, number>> = {}): Promise<Http2Attacker> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    const attacker = new Http2Attacker(socket);
-    await once(socket, 'connect');
+  static async open(target: Target, own: Readonly<Record<number, number>> = {}): Promise<Http2Attacker> {
+    const attacker = new Http2Attacker(await target.connect('h2'));
     attacker.write(Buffer.concat([PREFACE, settings(own)]));
     await attacker.until(({ type, flags }) => type === FRAME.settings && (flags & ACK) === 0);
     attacker.write(frame({ type: FRAME.settings, flags: ACK }));

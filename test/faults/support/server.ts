@@ -8,23 +8,13 @@ import { type GenService } from '@bufbuild/protobuf/codegenv2';
 import {
   FileDescriptorProtoSchema,
   file_google_protobuf_struct,
+  StringValueSchema,
   type Struct,
   StructSchema,
 } from '@bufbuild/protobuf/wkt';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import {
-  Code,
-  type ConnectContext,
-  ConnectError,
-  ConnectServer,
-  type ConnectServerOptions,
-  ConnectService,
-  Rpc,
-  type RpcStream,
-} from 'nestjs-connect';
+import { Code, type ConnectContext, ConnectError, ConnectService, Rpc, type RpcStream } from 'nestjs-connect';
 import { type EventEmitter } from 'node:events';
-import { type Server, type Socket } from 'node:net';
+import { type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { defer, finalize, map, NEVER, Observable, of } from 'rxjs';
 import { timerWheel } from '../../../lib/rpc/timer-wheel.js';
@@ -35,42 +25,43 @@ import {
   type ReflectRequest,
   type SayRequest,
 } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { type ServerMessage, type VitalSigns, type VitalSignsRequest } from './vital-signs.js';
+import { CallLedger } from './call-ledger.js';
+import { type ServerInit, startServer } from './server-forms.js';
+import { type ServerMessage, type ServerQuestion, type VitalSigns } from './vital-signs.js';
 
 const MESSAGE = { sentence: 'x'.repeat(16_384) };
 
-let startedHandlers = 0;
-let endedHandlers = 0;
+const ledger = new CallLedger();
 
 /** A handler that ends by its own means is counted by its `finally`. */
-async function counted<T>(work: () => Promise<T>): Promise<T> {
-  startedHandlers++;
+async function counted<T>(context: ConnectContext, work: () => Promise<T>): Promise<T> {
+  ledger.handlerStarted();
   try {
     return await work();
   } finally {
-    endedHandlers++;
+    ledger.handlerEnded(context);
   }
 }
 
 /** A handler that never ends counts as ended when it was told to. */
 function untilTold(context: ConnectContext, onTold: () => void = () => {}): void {
-  startedHandlers++;
+  ledger.handlerStarted();
   context.signal.addEventListener('abort', () => {
-    endedHandlers++;
+    ledger.handlerEnded(context);
     onTold();
   });
 }
 
-function countedObservable<T>(source: Observable<T>): Observable<T> {
+function countedObservable<T>(context: ConnectContext, source: Observable<T>): Observable<T> {
   return defer(() => {
-    startedHandlers++;
+    ledger.handlerStarted();
     return source;
-  }).pipe(finalize(() => endedHandlers++));
+  }).pipe(finalize(() => ledger.handlerEnded(context)));
 }
 
 /** What `say` does with its sentence: the verb in front of a colon, and what stands behind it. */
 const SAY: Readonly<Record<string, (text: string, context: ConnectContext) => unknown>> = {
-  large: (text) => counted(() => Promise.resolve({ sentence: 'x'.repeat(Number(text)) })),
+  large: (text, context) => counted(context, () => Promise.resolve({ sentence: 'x'.repeat(Number(text)) })),
   fail(text) {
     throw new ConnectError(text, { code: Code.FailedPrecondition, metadata: { 'x-reason': 'asked' } });
   },
@@ -81,13 +72,23 @@ const SAY: Readonly<Record<string, (text: string, context: ConnectContext) => un
   'error-metadata'(text) {
     throw new ConnectError('with metadata', { code: Code.Aborted, metadata: { 'x-echo': text } });
   },
+  'fail-details'(text) {
+    throw failureWithDetails(text);
+  },
+  'fail-binary'(text) {
+    throw failureWithBinary(text);
+  },
+  trailer(text, context) {
+    context.responseTrailers.set('x-echo', text);
+    return { sentence: 'set' };
+  },
   'never-promise': (_, context) => {
     untilTold(context);
     return new Promise(() => {});
   },
-  'never-observable': () => countedObservable(NEVER),
+  'never-observable': (_, context) => countedObservable(context, NEVER),
   'late-throw': (_, context) =>
-    counted(async () => {
+    counted(context, async () => {
       await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
       await turn();
       throw new Error('thrown after the call had ended');
@@ -109,31 +110,69 @@ const SAY: Readonly<Record<string, (text: string, context: ConnectContext) => un
     }),
 };
 
-/** What `introduce` does with its name. */
-const INTRODUCE: Readonly<Record<string, (context: ConnectContext) => unknown>> = {
+/** Every place of an error that takes any text. */
+function failureWithDetails(text: string): ConnectError {
+  return new ConnectError('with details', {
+    code: Code.FailedPrecondition,
+    details: [
+      { desc: StringValueSchema, value: { value: text } },
+      { type: text, value: Buffer.from(text) },
+    ],
+  });
+}
+
+function failureWithBinary(text: string): ConnectError {
+  return new ConnectError('with binary metadata', {
+    code: Code.FailedPrecondition,
+    metadata: { 'x-echo-bin': Buffer.from(text) },
+  });
+}
+
+/** Emits a text, and fails. */
+function failingBehind(makeError: (text: string) => Error) {
+  return async function* (context: ConnectContext, text: string) {
+    ledger.handlerStarted();
+    try {
+      yield { sentence: text };
+      throw makeError(text);
+    } finally {
+      ledger.handlerEnded(context);
+    }
+  };
+}
+
+/** What `introduce` does with its name: as `say`. */
+const INTRODUCE: Readonly<Record<string, (context: ConnectContext, text: string) => unknown>> = {
   generator: endless,
-  push: () =>
+  fail: failingBehind((text) => new ConnectError(text, { code: Code.FailedPrecondition })),
+  'fail-details': failingBehind(failureWithDetails),
+  'fail-binary': failingBehind(failureWithBinary),
+  'error-metadata': failingBehind(
+    (text) => new ConnectError('with metadata', { code: Code.Aborted, metadata: { 'x-echo': text } }),
+  ),
+  push: (context) =>
     countedObservable(
+      context,
       new Observable((subscriber) => {
         const pushing = setInterval(() => subscriber.next(MESSAGE), 1);
         return () => clearInterval(pushing);
       }),
     ),
   'never-generator': neverYielding,
-  'never-observable': () => countedObservable(NEVER),
+  'never-observable': (context) => countedObservable(context, NEVER),
   'throw-in-finally': throwingAtItsEnd,
   'late-generator': throwingWhenTold,
 };
 
-async function* endless() {
-  startedHandlers++;
+async function* endless(context: ConnectContext) {
+  ledger.handlerStarted();
   try {
     for (;;) {
       yield MESSAGE;
       await turn();
     }
   } finally {
-    endedHandlers++;
+    ledger.handlerEnded(context);
   }
 }
 
@@ -143,54 +182,60 @@ async function* neverYielding(context: ConnectContext) {
   yield MESSAGE;
 }
 
-async function* throwingAtItsEnd() {
-  startedHandlers++;
+async function* throwingAtItsEnd(context: ConnectContext) {
+  ledger.handlerStarted();
   try {
     for (;;) {
       yield { sentence: 'small' };
       await turn();
     }
   } finally {
-    endedHandlers++;
+    ledger.handlerEnded(context);
     // oxlint-disable-next-line no-unsafe-finally -- the fault under test
     throw new Error('thrown by a finally block');
   }
 }
 
 async function* throwingWhenTold(context: ConnectContext) {
-  startedHandlers++;
+  ledger.handlerStarted();
   yield { sentence: 'first' };
   await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
-  endedHandlers++;
+  ledger.handlerEnded(context);
   await turn();
   throw new Error('thrown after the call had ended');
+}
+
+function splitVerb(text: string): [verb: string, rest: string] {
+  const colon = text.indexOf(':');
+  return colon === -1 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
 @ConnectService(ElizaService)
 class Target {
   @Rpc()
   say({ sentence }: SayRequest, context: ConnectContext): Promise<{ sentence: string }> {
-    const colon = sentence.indexOf(':');
-    const verb = colon === -1 ? sentence : sentence.slice(0, colon);
+    const [verb, text] = splitVerb(sentence);
     // What SAY returns fits; one signature for promises, Observables and throwers would hide that.
-    return (
-      Object.hasOwn(SAY, verb) ? SAY[verb]?.(sentence.slice(colon + 1), context) : { sentence }
-    ) as never;
+    return (Object.hasOwn(SAY, verb) ? SAY[verb]?.(text, context) : { sentence }) as never;
   }
 
   @Rpc()
   introduce({ name }: IntroduceRequest, context: ConnectContext): AsyncIterable<{ sentence: string }> {
-    return (INTRODUCE[name] ?? endless)(context) as never; // As in `say`.
+    const [verb, text] = splitVerb(name);
+    return (INTRODUCE[verb] ?? endless)(context, text) as never; // As in `say`.
   }
 
   @Rpc()
   reflect(requests: RpcStream<ReflectRequest>, context: ConnectContext) {
-    return counted(async () => {
+    return counted(context, async () => {
       let messages = 0;
       for await (const { sentence } of requests) {
         messages++;
         if (sentence === 'never') {
           await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+        }
+        if (sentence.startsWith('large:')) {
+          return { sentence: 'x'.repeat(Number(sentence.slice('large:'.length))) };
         }
       }
       return { sentence: String(messages) };
@@ -198,8 +243,9 @@ class Target {
   }
 
   @Rpc()
-  converse(requests: RpcStream<ConverseRequest>) {
+  converse(requests: RpcStream<ConverseRequest>, context: ConnectContext) {
     return countedObservable(
+      context,
       requests.mapEach(({ sentence }) => of(sentence)).pipe(map((sentence) => ({ sentence }))),
     );
   }
@@ -237,25 +283,11 @@ class Tree {
   }
 }
 
-@Module({ controllers: [Target, Tree] })
-class TargetModule {}
-
-/** Tells what the engine counts. */
-class ObservedServer extends ConnectServer {
-  get activeCalls(): number {
-    return this.engine.activeCalls;
-  }
-}
-
 const SAMPLE_MS = 5;
 
 async function main(): Promise<void> {
-  const options = JSON.parse(process.argv[2] ?? '{}') as ConnectServerOptions;
-  const strategy = new ObservedServer({ host: '127.0.0.1', port: 0, ...options });
-  const app = await NestFactory.createMicroservice(TargetModule, { strategy, logger: false });
-  // ConnectServer hands its address to Nest, which types the result as nothing.
-  const { port } = (await app.listen()) as unknown as { port: number };
-  const server = strategy.unwrap<Server>();
+  const init = JSON.parse(process.argv[2] ?? '') as ServerInit;
+  const { server, engine, port } = await startServer(init, [Target, Tree]);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -281,9 +313,9 @@ async function main(): Promise<void> {
       peakRssBytes,
       heapBytes: memory.heapUsed + memory.external,
       peakHeapBytes,
-      startedHandlers,
-      endedHandlers,
-      activeCalls: strategy.activeCalls,
+      startedHandlers: ledger.startedHandlers,
+      endedHandlers: ledger.endedHandlers,
+      activeCalls: engine.activeCalls,
       wheelTimers: timerWheel.size,
       openSockets: sockets.size,
       listeners: [process, server, ...sockets].reduce((sum, emitter) => sum + countListeners(emitter), 0),
@@ -291,9 +323,14 @@ async function main(): Promise<void> {
       warnings,
     };
   };
-  process.on('message', ({ id, collect }: VitalSignsRequest) => {
+  process.on('message', (question: ServerQuestion) => {
     void (async () => {
-      if (collect) {
+      const { id } = question;
+      if (question.kind === 'calls') {
+        tell({ kind: 'calls', id, calls: ledger.takeCalls() });
+        return;
+      }
+      if (question.collect) {
         await collectGarbage();
         peakRssBytes = 0;
         peakHeapBytes = 0;

@@ -7,15 +7,31 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { request as requestHttp1 } from 'node:http';
-import { connect as connectHttp2 } from 'node:http2';
+import { request as requestHttp1, type RequestOptions } from 'node:http';
+import {
+  type ClientHttp2Session,
+  type ClientSessionOptions,
+  connect as connectHttp2,
+  type SecureClientSessionOptions,
+} from 'node:http2';
+import { request as requestHttps } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { expect, jest } from '@jest/globals';
-import { type ConnectServerOptions } from 'nestjs-connect';
 import { callHttp2 } from '../../server/engine-harness.js';
+import { createCertificates } from '../../support/certificates.js';
 import { type CompiledTarget, compileTarget } from './compiled-target.js';
-import { type ServerMessage, type VitalSigns } from './vital-signs.js';
+import { type ServerForm, type ServerInit } from './server-forms.js';
+import {
+  type CallRecord,
+  REST,
+  type ServerMessage,
+  type ServerQuestion,
+  type VitalSigns,
+} from './vital-signs.js';
 
 /** A healthy call beside an attack is answered within this time, in milliseconds. */
 const HEALTHY_WITHIN_MS = 1_000;
@@ -59,13 +75,16 @@ export class Victim {
   #log = '';
   #nextId = 1;
   #exit: string | undefined;
-  readonly #answers = new Map<number, (signs: VitalSigns) => void>();
+  readonly #answers = new Map<number, (message: ServerMessage) => void>();
 
   readonly #ended: Promise<void>;
 
   private constructor(
     private readonly process: ChildProcess,
     private readonly target: CompiledTarget,
+    private readonly form: ServerForm,
+    /** The authority of the server's certificate. */
+    private readonly ca: string | undefined,
   ) {
     process.stdout?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     process.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
@@ -78,13 +97,18 @@ export class Victim {
   }
 
   /** Starts a server whose caches are warm. */
-  static async start(options: Omit<ConnectServerOptions, 'port'> = {}): Promise<Victim> {
+  static async start(options: ServerInit['options'] = {}, form: ServerForm = 'stand-alone'): Promise<Victim> {
     const target = await compileTarget();
-    const child = fork(target.program, [JSON.stringify(options)], {
+    const certificates = form === 'TLS' ? await createCertificates() : undefined;
+    const init: ServerInit = {
+      form,
+      options: certificates === undefined ? options : { ...options, tls: certificates.server },
+    };
+    const child = fork(target.program('server'), [JSON.stringify(init)], {
       execArgv: ['--expose-gc'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    const victim = new Victim(child, target);
+    const victim = new Victim(child, target, form, certificates?.ca);
     await new Promise<void>((resolve, reject) => {
       child.once('exit', () => reject(new Error(`the server did not start: ${victim.#log}`)));
       child.on('message', (message: ServerMessage) => {
@@ -92,7 +116,7 @@ export class Victim {
           victim.port = message.port;
           resolve();
         } else {
-          victim.#answers.get(message.id)?.(message.signs);
+          victim.#answers.get(message.id)?.(message);
         }
       });
     });
@@ -104,17 +128,51 @@ export class Victim {
 
   /** How the server is; after a collection, which begins a new measurement of the peak. */
   async signs(collect = true): Promise<VitalSigns> {
-    const id = this.#nextId++;
-    const answered = new Promise<VitalSigns>((resolve) => this.#answers.set(id, resolve));
-    this.#assertAlive();
-    this.process.send({ id, collect });
-    const signs = await Promise.race([answered, this.#ended.then(() => undefined)]);
-    this.#answers.delete(id);
-    this.#assertAlive();
-    if (signs === undefined) {
-      throw new Error('the server ended');
+    const answer = await this.#ask({ kind: 'signs', id: this.#nextId++, collect });
+    assert.ok(answer.kind === 'signs');
+    return answer.signs;
+  }
+
+  /** What the server knows of calls with names; it forgets those that are gone. */
+  async calls(): Promise<readonly CallRecord[]> {
+    const answer = await this.#ask({ kind: 'calls', id: this.#nextId++ });
+    assert.ok(answer.kind === 'calls');
+    return answer.calls;
+  }
+
+  /** Files and sockets that the process has open. */
+  async openFiles(): Promise<number> {
+    return (await readdir(`/proc/${this.process.pid}/fd`)).length;
+  }
+
+  /** Opens a connection in bytes; with TLS, after the handshake. @param protocol What a TLS client offers. */
+  async connect(protocol: 'h2' | 'http/1.1' = 'http/1.1'): Promise<Socket> {
+    if (this.ca === undefined) {
+      return this.connectTcp();
     }
-    return signs;
+    const socket = connectTls({
+      socket: await this.connectTcp(),
+      host: '127.0.0.1',
+      ca: this.ca,
+      ALPNProtocols: [protocol],
+    });
+    await once(socket, 'secureConnect');
+    return socket;
+  }
+
+  /** Opens a TCP connection, without a handshake of TLS. */
+  async connectTcp(): Promise<Socket> {
+    const socket = connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  /** Opens an HTTP/2 session, whose errors are nobody's business. */
+  session(options: ClientSessionOptions & SecureClientSessionOptions = {}): ClientHttp2Session {
+    const scheme = this.ca === undefined ? 'http' : 'https';
+    const session = connectHttp2(`${scheme}://127.0.0.1:${this.port}`, { ca: this.ca, ...options });
+    session.on('error', () => {});
+    return session;
   }
 
   /**
@@ -160,10 +218,18 @@ export class Victim {
     assertBelow((after.heapBytes - before.heapBytes) / MIB, leftMiB, 'MiB left over');
   }
 
-  /** Makes a call over each HTTP version, on connections of their own. @returns How long the slower one took. */
+  /**
+   * Makes a call over each HTTP version, on connections of their own, and a REST request where there are routes.
+   *
+   * @returns How long the slowest took.
+   */
   async healthyMs(): Promise<number> {
     const begin = performance.now();
-    await Promise.all([this.#callOverHttp1(), this.#callOverHttp2()]);
+    await Promise.all([
+      this.#callOverHttp1(),
+      this.#callOverHttp2(),
+      ...(this.form === 'mounted' ? [this.#callRest()] : []),
+    ]);
     return performance.now() - begin;
   }
 
@@ -193,22 +259,24 @@ export class Victim {
   }
 
   async #callOverHttp1(): Promise<void> {
-    const request = requestHttp1({
-      host: '127.0.0.1',
-      port: this.port,
-      method: 'POST',
-      path: SAY,
-      headers: { 'content-type': 'application/json' },
-      agent: false,
-    });
-    request.end('{"sentence":"hello"}');
+    const call = { method: 'POST', path: SAY, headers: { 'content-type': 'application/json' } };
+    assert.equal(await this.#requestOverHttp1(call, '{"sentence":"hello"}'), '{"sentence":"hello"}');
+  }
+
+  async #callRest(): Promise<void> {
+    assert.equal(await this.#requestOverHttp1({ path: REST }), 'rest');
+  }
+
+  async #requestOverHttp1(options: RequestOptions, body?: string): Promise<string> {
+    const target = { host: '127.0.0.1', port: this.port, agent: false, ...options };
+    const request = this.ca === undefined ? requestHttp1(target) : requestHttps({ ...target, ca: this.ca });
+    request.end(body);
     const [response] = await this.#answered(once(request, 'response'));
-    assert.equal(await text(response), '{"sentence":"hello"}');
+    return text(response);
   }
 
   async #callOverHttp2(): Promise<void> {
-    const session = connectHttp2(`http://127.0.0.1:${this.port}`);
-    session.on('error', () => {});
+    const session = this.session();
     try {
       const headers = { ':path': SAY, 'content-type': 'application/json' };
       const { body } = await this.#answered(callHttp2(session, '{"sentence":"hello"}', headers));
@@ -216,6 +284,20 @@ export class Victim {
     } finally {
       session.destroy();
     }
+  }
+
+  /** Asks the process, which may end instead of an answer. */
+  async #ask(question: ServerQuestion): Promise<ServerMessage> {
+    const answered = new Promise<ServerMessage>((resolve) => this.#answers.set(question.id, resolve));
+    this.#assertAlive();
+    this.process.send(question);
+    const answer = await Promise.race([answered, this.#ended.then(() => undefined)]);
+    this.#answers.delete(question.id);
+    this.#assertAlive();
+    if (answer === undefined) {
+      throw new Error('the server ended');
+    }
+    return answer;
   }
 
   /** A server that has ended answers nothing, and its log says more than the refused connection. */

@@ -2,6 +2,21 @@
  * What the server under attack tells of itself, and the messages that ask for it.
  */
 
+/** A route of the application on whose server ConnectModule is mounted. */
+export const REST = '/rest';
+
+/** The header that names a call. */
+export const CALL_NAME = 'x-call';
+
+/** A call with a name; times are milliseconds after the engine took it. */
+export interface CallRecord {
+  readonly name: string;
+  /** The first sign: its signal, the end of its generator, the end of its subscription. */
+  readonly toldAfterMs?: number;
+  /** The exchange was taken out of the set that the engine counts as its active calls. */
+  readonly goneAfterMs?: number;
+}
+
 export interface VitalSigns {
   /** Bytes of the process that are in memory, and their maximum since the last request for a collection. */
   readonly rssBytes: number;
@@ -25,13 +40,13 @@ export interface VitalSigns {
   readonly warnings: readonly string[];
 }
 
-/** To the server: how it is, after a collection when the memory is to be read. */
-export interface VitalSignsRequest {
-  readonly id: number;
-  readonly collect: boolean;
-}
+/** To the server: how it is, after a collection when the memory is to be read; and what became of its calls. */
+export type ServerQuestion =
+  | { readonly kind: 'signs'; readonly id: number; readonly collect: boolean }
+  | { readonly kind: 'calls'; readonly id: number };
 
-/** From the server: first that it listens, then one answer for each request. */
+/** From the server: first that it listens, then one answer for each question. */
 export type ServerMessage =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'signs'; readonly id: number; readonly signs: VitalSigns };
+  | { readonly kind: 'signs'; readonly id: number; readonly signs: VitalSigns }
+  | { readonly kind: 'calls'; readonly id: number; readonly calls: readonly CallRecord[] };
