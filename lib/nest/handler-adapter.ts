@@ -11,7 +11,7 @@ import {
   type SingleReplyCall,
   type StreamReplyCall,
 } from '../rpc/server-call.js';
-import { sendStream } from '../stream/outbound.js';
+import { type OutboundOptions, sendStream } from '../stream/outbound.js';
 import { type Overflow } from '../stream/overflow-queue.js';
 import { ResponseCredit } from '../stream/readiness.js';
 import { RequestStream, type UnboundedDelivery } from '../stream/request-stream.js';
@@ -69,6 +69,8 @@ class HandlerAdapter {
   #handler: MessageHandler;
   /** Until the first call has shown it. */
   #onInstance: ((instance: object) => void) | undefined;
+  readonly #unbounded: UnboundedDelivery;
+  readonly #outbound: OutboundOptions;
 
   constructor(
     private readonly spec: MethodSpec,
@@ -76,6 +78,12 @@ class HandlerAdapter {
     private readonly settings: HandlerSettings,
   ) {
     this.#handler = pipeline;
+    const { overflow, bufferBytes, exceptions } = settings;
+    this.#outbound = { overflow, bufferBytes, toError: exceptions.toError };
+    this.#unbounded = {
+      warnBytes: settings.requestBufferWarnBytes,
+      onWarn: () => this.#warnOfUnboundedDelivery(),
+    };
     this.#onInstance = settings.findDirectCall && ((instance) => this.#leavePipeline(instance));
   }
 
@@ -92,13 +100,8 @@ class HandlerAdapter {
   stream(data: (credit: ResponseCredit) => unknown, call: StreamReplyCall<unknown>): void {
     const credit = new ResponseCredit(call);
     const context = new ConnectContext(call, credit);
-    const { overflow, bufferBytes, exceptions } = this.settings;
     this.settings.hooks.run(context, call, () => {
-      sendStream(this.#call(data(credit), context), call, credit, {
-        overflow,
-        bufferBytes,
-        toError: exceptions.toError,
-      });
+      sendStream(this.#call(data(credit), context), call, credit, this.#outbound);
     });
   }
 
@@ -107,8 +110,8 @@ class HandlerAdapter {
     call: ServerCall,
     credit: ResponseCredit | undefined,
   ): RequestStream<unknown> {
-    const unbounded = this.#hasWarned ? undefined : this.#unboundedDelivery(call);
-    return new RequestStream(source, { path: this.spec.path, credit, unbounded });
+    const unbounded = this.#hasWarned ? undefined : this.#unbounded;
+    return new RequestStream(source, { path: this.spec.path, credit, unbounded, call });
   }
 
   #sendSingle(data: unknown, context: ConnectContext, call: SingleReplyCall<unknown>): void {
@@ -127,14 +130,6 @@ class HandlerAdapter {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #unboundedDelivery(call: ServerCall): UnboundedDelivery {
-    return {
-      warnBytes: this.settings.requestBufferWarnBytes,
-      hasAnswered: () => call.isAnswered,
-      onWarn: () => this.#warnOfUnboundedDelivery(),
-    };
   }
 
   #warnOfUnboundedDelivery(): void {

@@ -129,9 +129,9 @@ export class Http1Exchange extends ServerExchange {
     this.connection.destroy();
   }
 
-  protected override createWriter(drained: () => void): ResponseWriter {
+  protected override createWriter(): ResponseWriter {
     this.sink.on('drain', onDrain);
-    return new ResponseWriter(new SocketCorkedResponse(this.sink), drained);
+    return new ResponseWriter(new SocketCorkedResponse(this.sink), this);
   }
 
   /** Reading the rest costs less than a new connection; most of it is in the socket already. */

@@ -40,7 +40,8 @@ export class Http2Exchange extends ServerExchange {
   readonly hasBody: boolean;
 
   protected readonly sink: ServerHttp2Stream;
-  readonly #headers: IncomingHttpHeaders;
+  /** Until the response begins: a stream may be quiet for days, and its headers are a kilobyte. */
+  #headers: IncomingHttpHeaders | undefined;
   #trailers: HeaderList | undefined;
   #isDelivered = false;
 
@@ -62,6 +63,9 @@ export class Http2Exchange extends ServerExchange {
   }
 
   header(name: string): string | undefined {
+    if (this.#headers === undefined) {
+      return findHeader(this.requestHeaders, name);
+    }
     const value = this.#headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
   }
@@ -132,9 +136,9 @@ export class Http2Exchange extends ServerExchange {
     }
   }
 
-  protected override createWriter(drained: () => void): ResponseWriter {
+  protected override createWriter(): ResponseWriter {
     this.sink.on('drain', onDrain);
-    return super.createWriter(drained);
+    return super.createWriter();
   }
 
   protected prepareEnd(trailers: HeaderList | undefined): void {
@@ -152,6 +156,7 @@ export class Http2Exchange extends ServerExchange {
     if (this.sink.destroyed || this.sink.closed) {
       return false;
     }
+    this.#headers = undefined;
     this.sink.respond(head, options);
     return true;
   }
@@ -170,6 +175,11 @@ export class Http2Exchange extends ServerExchange {
       timerWheel.start(new WheelTimer(() => closeStream(sink)), UPLOAD_GRACE_MS);
     }
   }
+}
+
+function findHeader(list: HeaderList, name: string): string | undefined {
+  const values = list.filter((_, i) => i % 2 === 1 && list[i - 1] === name);
+  return values.length === 0 ? undefined : values.join(', ');
 }
 
 const UPLOAD_GRACE_MS = 20;

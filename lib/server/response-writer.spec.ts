@@ -45,7 +45,7 @@ describe('ResponseWriter', () => {
   beforeEach(() => {
     sink = new FakeSink();
     drains = 0;
-    writer = new ResponseWriter(sink, () => drains++);
+    writer = new ResponseWriter(sink, { sinkDrained: () => void drains++ });
   });
 
   it('corks once for the writes of a tick', async () => {

@@ -19,6 +19,12 @@ export interface ResponseSink {
 /** The largest piece that is handed to the sink, in bytes. */
 export const SLICE_BYTES = 65_536;
 
+/** Who waits for a writer. */
+export interface DrainListener {
+  /** The slices have gone out, after a {@link ResponseWriter.write} that returned false. */
+  sinkDrained(): void;
+}
+
 export class ResponseWriter {
   /** Bytes given to {@link write} and {@link end}. */
   writtenBytes = 0;
@@ -29,22 +35,10 @@ export class ResponseWriter {
   #queuedBytes = 0;
   /** What waits behind the slice that is under way. */
   readonly #queue: Uint8Array[] = [];
-  readonly #sendSlice = (): void => {
-    const piece = this.#takeSlice();
-    if (piece === undefined) {
-      this.#isSlicing = false;
-      this.onDrain();
-    } else if (this.#isEnding && this.#queuedBytes === 0) {
-      this.sink.end(piece);
-    } else {
-      this.sink.write(piece, this.#sendSlice);
-    }
-  };
 
-  /** @param onDrain Called when the slices have gone out, after a {@link write} that returned false. */
   constructor(
     private readonly sink: ResponseSink,
-    private readonly onDrain: () => void,
+    private readonly listener: DrainListener,
   ) {}
 
   /** True while the sink's own `drain` event means nothing: it fires after every slice. */
@@ -97,6 +91,18 @@ export class ResponseWriter {
     if (!this.#isSlicing) {
       this.#isSlicing = true;
       this.#sendSlice();
+    }
+  }
+
+  #sendSlice(): void {
+    const piece = this.#takeSlice();
+    if (piece === undefined) {
+      this.#isSlicing = false;
+      this.listener.sinkDrained();
+    } else if (this.#isEnding && this.#queuedBytes === 0) {
+      this.sink.end(piece);
+    } else {
+      this.sink.write(piece, () => this.#sendSlice());
     }
   }
 

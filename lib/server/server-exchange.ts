@@ -256,11 +256,11 @@ export abstract class ServerExchange implements Exchange {
 
   /** Made when it is needed: a response in one step does without. */
   protected get writer(): ResponseWriter {
-    return (this.#writer ??= this.createWriter(() => this.sinkDrained()));
+    return (this.#writer ??= this.createWriter());
   }
 
-  protected createWriter(onDrain: () => void): ResponseWriter {
-    return new ResponseWriter(this.sink, onDrain);
+  protected createWriter(): ResponseWriter {
+    return new ResponseWriter(this.sink, this);
   }
 
   protected endBody(bytes: Uint8Array | undefined): void {

@@ -30,8 +30,7 @@ const VALUES_PER_TURN = 1024;
 /** One run over an iterable. */
 export class IterablePump<T> {
   readonly #target: PumpTarget<T>;
-  readonly #credit: ResponseCredit | undefined;
-  readonly #onLateError: (error: unknown) => void;
+  readonly #options: PumpOptions;
   // One of the two, once it runs.
   #asyncIterator: AsyncIterator<T> | undefined;
   #iterator: Iterator<T> | undefined;
@@ -44,8 +43,7 @@ export class IterablePump<T> {
 
   constructor(target: PumpTarget<T>, options: PumpOptions) {
     this.#target = target;
-    this.#credit = options.credit;
-    this.#onLateError = (error) => options.onLateError(error);
+    this.#options = options;
   }
 
   /** Starts pulling. Call it once. */
@@ -77,12 +75,13 @@ export class IterablePump<T> {
   }
 
   #pullAll(): void {
+    const { credit } = this.#options;
     while (!this.#isStopped && !this.#isBusy) {
-      if (this.#credit?.isOver === true) {
+      if (credit?.isOver === true) {
         this.stop();
-      } else if (this.#credit?.isReady === false) {
+      } else if (credit?.isReady === false) {
         this.#isBusy = true;
-        this.#waiter = this.#credit.whenReady(this.#resume);
+        this.#waiter = credit.whenReady(this.#resume);
       } else if (++this.#count % VALUES_PER_TURN === 0) {
         this.#isBusy = true;
         setImmediate(this.#resume);
@@ -156,9 +155,9 @@ export class IterablePump<T> {
   #return(): void {
     try {
       this.#iterator?.return?.();
-      this.#asyncIterator?.return?.().then(undefined, this.#onLateError);
+      this.#asyncIterator?.return?.().then(undefined, (error: unknown) => this.#options.onLateError(error));
     } catch (error) {
-      this.#onLateError(error);
+      this.#options.onLateError(error);
     }
   }
 }

@@ -13,7 +13,7 @@ import { ConnectError } from '../rpc/connect-error.js';
 import { type EncodedMessage } from '../rpc/message-flow.js';
 import { type StreamReplyCall } from '../rpc/server-call.js';
 import { describeResult, isIterable, isPromiseLike } from './handler-result.js';
-import { IterablePump } from './iterable-pump.js';
+import { IterablePump, type PumpTarget } from './iterable-pump.js';
 import { type Overflow, OverflowQueue } from './overflow-queue.js';
 import { type Backlog, type ResponseCredit } from './readiness.js';
 
@@ -80,7 +80,7 @@ class StreamReply implements Backlog {
     if (isObservable(result)) {
       this.#subscribe(result);
     } else if (isIterable(result)) {
-      this.#pump = new IterablePump(this.#pumpTarget, {
+      this.#pump = new IterablePump(this.#pumpTarget(), {
         credit: this.#credit,
         onLateError: (error) => this.#options.toError(error),
       });
@@ -167,16 +167,18 @@ class StreamReply implements Backlog {
   }
 
   /** Pulled messages were asked for: they are written also when the credit is gone by now. */
-  readonly #pumpTarget = {
-    next: (message: unknown): void => {
-      const encoded = this.#encode(message);
-      if (encoded !== undefined) {
-        this.#call.write(encoded);
-      }
-    },
-    error: (error: unknown): void => this.fail(error),
-    complete: (): void => this.#complete(),
-  };
+  #pumpTarget(): PumpTarget<unknown> {
+    return {
+      next: (message) => {
+        const encoded = this.#encode(message);
+        if (encoded !== undefined) {
+          this.#call.write(encoded);
+        }
+      },
+      error: (error) => this.fail(error),
+      complete: () => this.#complete(),
+    };
+  }
 
   #encode(message: unknown): EncodedMessage | undefined {
     try {

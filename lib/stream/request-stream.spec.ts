@@ -143,7 +143,12 @@ function watched(source: MemorySource<number>, hasAnswered = (): boolean => fals
   const onWarn = jest.fn();
   const requests = new RequestStream(source, {
     path: PATH,
-    unbounded: { warnBytes: 100, onWarn, hasAnswered },
+    unbounded: { warnBytes: 100, onWarn },
+    call: {
+      get isAnswered() {
+        return hasAnswered();
+      },
+    },
   });
   return { requests, onWarn };
 }

@@ -7,6 +7,7 @@
  */
 import { Observable, type ObservableInput, type ObservedValueOf, type Subscriber } from 'rxjs';
 import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
+import { type ServerCall } from '../rpc/server-call.js';
 import { MapEachRun, type MapEachOptions, resolveConcurrency } from './map-each.js';
 import { type ResponseCredit } from './readiness.js';
 import { RequestIterator } from './request-iterator.js';
@@ -44,8 +45,6 @@ export interface UnboundedDelivery {
   readonly warnBytes: number;
   /** Called at most once per stream, and only for plain `subscribe` and `pipe`. */
   onWarn(): void;
-  /** While true, nobody is waiting for the handler, and there is nothing to warn of. */
-  hasAnswered(): boolean;
 }
 
 /** What a stream needs besides its source. */
@@ -55,6 +54,8 @@ export interface RequestStreamOptions {
   /** The credit of the response, where that is a stream too: `mapEach` waits for it. */
   readonly credit?: ResponseCredit | undefined;
   readonly unbounded?: UnboundedDelivery | undefined;
+  /** Once it is answered, nobody is waiting for the handler, and there is nothing to warn of. */
+  readonly call?: Pick<ServerCall, 'isAnswered'>;
 }
 
 /** {@link RpcStream} over a message source. */
@@ -94,7 +95,7 @@ export class RequestStream<T> extends Observable<T> implements RpcStream<T> {
 
   #deliver(subscriber: Subscriber<T>): void {
     this.#consume();
-    new Delivery(this.#source, subscriber, this.#options.unbounded).start();
+    new Delivery(this.#source, subscriber, this.#options).start();
   }
 
   /** Thrown inside a subscribe function, the error becomes the Observable's error notification. */
@@ -121,7 +122,7 @@ class Delivery<T> implements MessageConsumer<T> {
   constructor(
     private readonly source: MessageSource<T>,
     private readonly subscriber: Subscriber<T>,
-    private readonly unbounded: UnboundedDelivery | undefined,
+    private readonly options: RequestStreamOptions,
   ) {}
 
   start(): void {
@@ -132,8 +133,9 @@ class Delivery<T> implements MessageConsumer<T> {
 
   next(message: T): void {
     this.subscriber.next(message);
-    if (this.unbounded !== undefined && !this.#hasWarned) {
-      this.#warnWhenUnbounded(this.unbounded);
+    const { unbounded } = this.options;
+    if (unbounded !== undefined && !this.#hasWarned) {
+      this.#warnWhenUnbounded(unbounded);
     }
     this.#pull();
   }
@@ -155,7 +157,7 @@ class Delivery<T> implements MessageConsumer<T> {
   }
 
   #warnWhenUnbounded(unbounded: UnboundedDelivery): void {
-    if (this.source.deliveredBytes > unbounded.warnBytes && !unbounded.hasAnswered()) {
+    if (this.source.deliveredBytes > unbounded.warnBytes && this.options.call?.isAnswered !== true) {
       this.#hasWarned = true;
       unbounded.onWarn();
     }
