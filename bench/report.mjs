@@ -60,7 +60,8 @@ function introduction({ rounds }) {
     `Written by \`npm run bench -- --out FILE\`; how it measures and how to read it is in ` +
     `[bench/README.md](../bench/README.md). **Compression is off**: no request accepts it, and every answer was checked to have none. ` +
     `${rounds} interleaved rounds; a ratio is taken within a round, and its median is shown with its quartiles. ` +
-    `CPU is the server's user and system time from \`/proc/PID/stat\`, all threads.`
+    `CPU is the server's user and system time from \`/proc/PID/stat\`, all threads. ` +
+    `Where the time goes, and what made it less, is in [performance.md](performance.md).`
   );
 }
 

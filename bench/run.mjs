@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 
 /** How much is measured. */
 const FULL = {
-  rounds: 7,
+  rounds: 9,
   cpuSeconds: 0.7,
   warmUpCpuSeconds: 1.5,
   idleConnections: 100,

@@ -59,9 +59,9 @@ export function killAll() {
   }
 }
 
-/** @returns The server, listening. */
-export async function startServer(name) {
-  const child = spawnServer(SERVERS[name]);
+/** @param nodeArguments For Node, beside its script. @returns The server, listening. */
+export async function startServer(name, nodeArguments = []) {
+  const child = spawnServer(SERVERS[name], nodeArguments);
   running.add(child);
   child.once('exit', () => running.delete(child));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -80,10 +80,14 @@ export async function startServer(name) {
   };
 }
 
-function spawnServer({ script, program, args = [] }) {
+function spawnServer({ script, program, args = [] }, nodeArguments) {
   const options = { stdio: ['pipe', 'pipe', 'inherit'], env: serverEnvironment() };
   return program === undefined
-    ? spawn(process.execPath, ['--expose-gc', `${BENCH}servers/${script}`, ...args], options)
+    ? spawn(
+        process.execPath,
+        ['--expose-gc', ...nodeArguments, `${BENCH}servers/${script}`, ...args],
+        options,
+      )
     : spawn(GO_BIN + program, args, options);
 }
 

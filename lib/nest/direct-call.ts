@@ -122,10 +122,10 @@ function hasEnhancers(instance: object, memberName: string): boolean {
 
 /** What Nest's decorators leave behind, asked from them: the names of the keys are not public. */
 function findEnhancerKeys(): readonly unknown[] {
-  const probe = (): void => {};
+  const probe = {};
   const enhancer = { canActivate: () => true, transform: () => 0, intercept: () => 0, catch: () => 0 };
   for (const use of [UseGuards, UsePipes, UseInterceptors, UseFilters]) {
-    use(enhancer as never)(probe);
+    use(enhancer as never)(probe as never);
   }
   return Reflect.getMetadataKeys(probe) as unknown[];
 }
