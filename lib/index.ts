@@ -23,7 +23,9 @@ export {
   type ConnectOptions,
   type ConnectServerOptions,
 } from './nest/connect-server-options.js';
+export { type Around } from './nest/processing-hooks.js';
 export { type CorsOptions } from './server/cors.js';
+export { type TrustProxies } from './server/trusted-proxies.js';
 export { type ConnectServerEvents, type ConnectServerStatus } from './nest/connect-transport.js';
 export { CONNECT_TRANSPORT } from './nest/connect-transport-id.js';
 

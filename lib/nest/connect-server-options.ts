@@ -11,11 +11,13 @@ import { compileCors, type CorsOptions } from '../server/cors.js';
 import { type HttpEngineOptions } from '../server/engine.js';
 import { type ListenTarget } from '../server/listener.js';
 import { type EngineOptionsInit, resolveEngineOptions } from '../server/options.js';
+import { compileTrustedProxies, type TrustProxies } from '../server/trusted-proxies.js';
 import { type Overflow } from '../stream/overflow-queue.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
 import { type ServerProtocol } from '../wire/protocol.js';
 import { type WireOptions } from '../wire/route.js';
 import { ConnectConfigError } from './connect-config.error.js';
+import { type Around } from './processing-hooks.js';
 
 /** Settings of the engine (connections, timers, limits; see its names), of the wire, and of streams. */
 export interface ConnectOptions extends EngineOptionsInit {
@@ -57,6 +59,13 @@ export interface ConnectOptions extends EngineOptionsInit {
    * parameter decorator; nothing request-scoped) without Nest's pipeline, from their second call on. Default: true.
    */
   readonly directCalls?: boolean;
+  /**
+   * The proxies in front of the server, whose `x-forwarded-for` says who the client is (`context.peer.address`): their number,
+   * or their addresses and networks. Default: none, the peer is whoever opened the connection.
+   */
+  readonly trustProxies?: TrustProxies;
+  /** Runs around every call, guards and exception filters included; see {@link Around}. Default: nothing. */
+  readonly around?: Around;
   /** How JSON is written and read. */
   readonly jsonOptions?: JsonOptions;
   /** What happens when a handler's Observable emits faster than its client reads. Default: `'buffer'`. */
@@ -114,7 +123,11 @@ const OVERFLOWS: readonly Overflow[] = ['buffer', 'drop-oldest', 'drop-newest', 
 export function resolveConnectOptions(options: ConnectOptions): ResolvedOptions {
   return {
     protocols: resolveProtocols(options.protocols),
-    engine: { ...resolveEngineOptions(options), cors: compileCors(options.cors) },
+    engine: {
+      ...resolveEngineOptions(options),
+      cors: compileCors(options.cors),
+      proxies: compileTrustedProxies(options.trustProxies),
+    },
     wire: {
       codecs: options.codecs ?? [protoCodec, createJsonCodec(options.jsonOptions)],
       compressions: options.compressions ?? builtinCompressions,

@@ -55,7 +55,7 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
   readonly #exceptions = new ExceptionMapper(new Logger('ConnectExceptions'));
-  readonly #hooks = new ProcessingHooks(CONNECT_TRANSPORT);
+  readonly #hooks: ProcessingHooks;
   readonly #listeners: { readonly event: string; readonly callback: (...args: never[]) => void }[] = [];
   /** Who handles a path, for messages about duplicates. */
   readonly #members = new Map<string, string>();
@@ -66,6 +66,11 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     super();
     installExceptionPassthrough();
     this.#options = resolveConnectOptions(options);
+    this.#hooks = new ProcessingHooks({
+      transportId: CONNECT_TRANSPORT,
+      around: options.around,
+      toError: this.#exceptions.toError,
+    });
     this.#dispatcher = new Dispatcher(this.#options.protocols, {
       http1Bidi: this.#options.engine.http1Bidi,
       prefix: normalizePrefix(options.prefix),

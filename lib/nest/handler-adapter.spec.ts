@@ -2,6 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { map, of } from 'rxjs';
 import { MemorySingleCall, MemorySource, MemoryStreamCall, turn } from '../../test/support/memory-flow.js';
 import { Code } from '../rpc/code.js';
+import { ConnectError } from '../rpc/connect-error.js';
 import { createMethodSpec } from '../rpc/method-spec.js';
 import { type RpcStream } from '../stream/request-stream.js';
 import { ElizaService } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
@@ -20,7 +21,11 @@ function settings(): HandlerSettings {
     bufferBytes: 1_000,
     requestBufferWarnBytes: 25,
     exceptions: new ExceptionMapper({ error: () => undefined }),
-    hooks: new ProcessingHooks(CONNECT_TRANSPORT),
+    hooks: new ProcessingHooks({
+      transportId: CONNECT_TRANSPORT,
+      around: undefined,
+      toError: () => new ConnectError('around'),
+    }),
     warn,
   };
 }

@@ -1,11 +1,16 @@
 /**
- * Nest's processing hooks (`setOnProcessingStartHook`, `setOnProcessingEndHook`), which tracing libraries set.
+ * What runs around a call, guards and filters included: the option `around`, and Nest's processing hooks
+ * (`setOnProcessingStartHook`, `setOnProcessingEndHook`), which tracing libraries set.
  *
- * The start hook wraps the call: that is where an AsyncLocalStorage is entered. Without hooks a call pays
- * nothing for them.
+ * Both are where an AsyncLocalStorage is entered. What the call does later, when messages arrive or the client reads,
+ * runs in what was entered there. Without any of them a call pays nothing.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { type BaseRpcContext, type TransportId } from '@nestjs/microservices';
+import { type ConnectError } from '../rpc/connect-error.js';
 import { type ServerCall } from '../rpc/server-call.js';
+import { isPromiseLike } from '../stream/handler-result.js';
+import { type ConnectContext } from './connect.context.js';
 
 export type ProcessingStartHook = (
   transportId: TransportId,
@@ -14,30 +19,108 @@ export type ProcessingStartHook = (
 ) => void;
 export type ProcessingEndHook = (transportId: TransportId, context: BaseRpcContext) => void;
 
+/**
+ * Runs around every call.
+ *
+ * ```ts
+ * around: (context, next) => storage.run({ requestId: context.requestHeaders.get('x-request-id') }, next)
+ * ```
+ *
+ * Guards, pipes, interceptors, the handler, its streams and exception filters run inside of `next`. What it throws, or
+ * rejects with, fails the call by the table of `docs/errors.md`.
+ *
+ * @param next Begins the call, the first time. Returns a promise that resolves when the call is over, however it ended,
+ * and never rejects.
+ */
+export type Around = (context: ConnectContext, next: () => Promise<void>) => unknown;
+
+/** A call that can be failed before its handler runs. */
+interface FailableCall extends ServerCall {
+  fail(error: ConnectError): void;
+}
+
+export interface ProcessingHooksInit {
+  readonly transportId: TransportId;
+  readonly around: Around | undefined;
+  /** What the caller sees of what `around` throws. */
+  toError(error: unknown): ConnectError;
+}
+
 export class ProcessingHooks {
   start: ProcessingStartHook | undefined;
   end: ProcessingEndHook | undefined;
 
-  constructor(private readonly transportId: TransportId) {}
+  constructor(private readonly init: ProcessingHooksInit) {}
 
-  /** True when nobody set a hook: there is nothing to run around a call. */
+  /** True when there is nothing to run around a call. */
   get areUnset(): boolean {
-    return this.start === undefined && this.end === undefined;
+    return this.start === undefined && this.end === undefined && this.init.around === undefined;
   }
 
-  /** Runs a call between the hooks; the end hook runs once, when the call is over. */
-  run(context: BaseRpcContext, call: ServerCall, invoke: () => void): void {
-    const { start, end } = this;
-    if (end !== undefined) {
-      call.onFinish(() => end(this.transportId, context));
-    }
-    if (start === undefined) {
+  /** Runs a call: `around` first, then the start hook; the end hook runs once, when the call is over. */
+  run(context: ConnectContext, call: FailableCall, invoke: () => void): void {
+    if (this.areUnset) {
       invoke();
+      return;
+    }
+    const { start, end } = this;
+    const { around, transportId } = this.init;
+    const run = (): void => {
+      const resource = new AsyncResource('ConnectCall');
+      call.scope = (listener) => resource.runInAsyncScope(listener);
+      invoke();
+    };
+    const begin =
+      start === undefined
+        ? run
+        : () =>
+            start(transportId, context, () => {
+              run();
+              return Promise.resolve();
+            });
+    if (around === undefined) {
+      if (end !== undefined) {
+        call.onFinish(() => end(transportId, context));
+      }
+      begin();
     } else {
-      start(this.transportId, context, () => {
-        invoke();
-        return Promise.resolve();
+      const isOver = new Promise<void>((resolve) => {
+        call.onFinish(() => {
+          end?.(transportId, context);
+          resolve();
+        });
       });
+      this.#runAround(around, context, call, { begin, isOver });
+    }
+  }
+
+  #runAround(
+    around: Around,
+    context: ConnectContext,
+    call: FailableCall,
+    { begin, isOver }: { begin: () => void; isOver: Promise<void> },
+  ): void {
+    let hasBegun = false;
+    const next = (): Promise<void> => {
+      if (!hasBegun) {
+        hasBegun = true;
+        begin();
+      }
+      return isOver;
+    };
+    const fail = (error: unknown): void => call.fail(this.init.toError(error));
+    const onSettled = (): void => {
+      if (!hasBegun) {
+        fail(new Error(`around() has ended without calling next() for ${call.spec.path}`));
+      }
+    };
+    try {
+      const result = around(context, next);
+      if (isPromiseLike(result)) {
+        result.then(onSettled, fail);
+      }
+    } catch (error) {
+      fail(error);
     }
   }
 }

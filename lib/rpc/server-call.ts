@@ -60,7 +60,12 @@ export interface ServerCall {
   onFinish(listener: () => void): void;
   /** Sends the response headers now, before the first message. Streams of responses only. */
   flushHeaders(): void;
+  /** Calls the listeners of this call and of its messages. Default: nothing, they are called directly. */
+  scope?: CallScope | undefined;
 }
+
+/** Runs something where the application wants it to run, for example in an AsyncLocalStorage of the call. */
+export type CallScope = (run: () => void) => void;
 
 /** A call whose response is one message (unary and client streaming). */
 export interface SingleReplyCall<O> extends ServerCall {

@@ -24,6 +24,7 @@ import { type EngineLogger } from './logger.js';
 import { Mount, type MountableServer } from './mount.js';
 import { type EngineOptions } from './options.js';
 import { type ServerExchange } from './server-exchange.js';
+import { type TrustedProxies } from './trusted-proxies.js';
 
 /** How long calls that were told to end at a drain have to send their answers, in milliseconds. */
 const TERMINATE_GRACE_MS = 1_000;
@@ -35,6 +36,8 @@ const MAX_SWEEP_MS = 1_000;
 export interface HttpEngineOptions extends EngineOptions {
   /** Default: nothing about other origins, and a preflight is a request like any other. */
   readonly cors?: CorsPolicy | undefined;
+  /** In front of the server. Default: none. */
+  readonly proxies?: TrustedProxies | undefined;
 }
 
 export class HttpEngine implements ConnectionHandler {
@@ -158,6 +161,7 @@ export class HttpEngine implements ConnectionHandler {
       this.#refuse(exchange, 431);
       return;
     }
+    exchange.proxies = this.options.proxies;
     exchange.open();
     try {
       if (this.options.cors === undefined) {

@@ -13,6 +13,7 @@ import { type HeaderList } from '../rpc/headers.js';
 import { type Peer } from '../rpc/server-call.js';
 import { type Exchange, type ExchangeListener } from '../wire/exchange.js';
 import { type LiveSet } from './live-set.js';
+import { type TrustedProxies } from './trusted-proxies.js';
 import { type ResponseSink, ResponseWriter, SLICE_BYTES } from './response-writer.js';
 
 /** The exchanges that are under way on all connections of an engine. */
@@ -67,8 +68,12 @@ export abstract class ServerExchange implements Exchange {
     this.query = query;
   }
 
+  /** Whom to believe who the peer is. Default: nobody but the socket. */
+  proxies: TrustedProxies | undefined;
+
   get peer(): Peer {
-    return this.owner.peer;
+    const { peer } = this.owner;
+    return this.proxies === undefined ? peer : this.proxies.clientOf(peer, this.header('x-forwarded-for'));
   }
 
   /** Header lines of the request, without pseudo-headers. */

@@ -88,8 +88,9 @@ export abstract class EnvelopedCall
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.#source !== undefined) {
-      this.#source.push(chunk);
+    const source = this.#source;
+    if (source !== undefined) {
+      this.inScope(() => source.push(chunk));
     } else if (!this.isReplied) {
       this.#reader.push(chunk);
       this.#readSingleRequest();
@@ -97,8 +98,9 @@ export abstract class EnvelopedCall
   }
 
   onEnd(): void {
-    if (this.#source !== undefined) {
-      this.#source.end();
+    const source = this.#source;
+    if (source !== undefined) {
+      this.inScope(() => source.end());
     } else if (!this.isReplied) {
       this.#endSingleRequest();
     }
@@ -106,13 +108,18 @@ export abstract class EnvelopedCall
 
   onDrain(): void {
     this.isReady = true;
-    this.#readyListener?.();
+    if (this.#readyListener !== undefined) {
+      this.inScope(this.#readyListener);
+    }
   }
 
   override onClose(): void {
     super.onClose();
     // A handler may have answered and still read its requests, or wait for credit: nothing comes any more.
-    this.#source?.close();
+    const source = this.#source;
+    if (source !== undefined) {
+      this.inScope(() => source.close());
+    }
     this.onDrain();
     this.#reader.clear();
     this.#readyListener = undefined;

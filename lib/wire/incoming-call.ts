@@ -11,7 +11,7 @@ import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { RpcHeaders } from '../rpc/headers.js';
 import { type MethodSpec } from '../rpc/method-spec.js';
-import { type Peer, type ServerCall } from '../rpc/server-call.js';
+import { type CallScope, type Peer, type ServerCall } from '../rpc/server-call.js';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
 import { type Exchange, type ExchangeListener } from './exchange.js';
 import { type Route } from './route.js';
@@ -26,6 +26,7 @@ export abstract class IncomingCall implements ServerCall, ExchangeListener {
   requestTimeoutMs: number | undefined;
   deadline: number | undefined;
   cancelReason: ConnectError | undefined;
+  scope: CallScope | undefined;
 
   /** The response is decided: nothing more is taken from the handler. */
   protected isReplied = false;
@@ -164,12 +165,23 @@ export abstract class IncomingCall implements ServerCall, ExchangeListener {
   /** Tells the handler that its work is not wanted any more. */
   protected cancel(reason: ConnectError): void {
     this.cancelReason = reason;
-    this.#controller?.abort(reason);
-    // Before the handler's own work is ended: what reads the requests sees an error, and not just silence.
-    this.abortRequests(reason);
-    const listener = this.#cancelListener;
-    this.#cancelListener = undefined;
-    listener?.(reason);
+    this.inScope(() => {
+      this.#controller?.abort(reason);
+      // Before the handler's own work is ended: what reads the requests sees an error, and not just silence.
+      this.abortRequests(reason);
+      const listener = this.#cancelListener;
+      this.#cancelListener = undefined;
+      listener?.(reason);
+    });
+  }
+
+  /** Calls what belongs to the application. */
+  protected inScope(run: () => void): void {
+    if (this.scope === undefined) {
+      run();
+    } else {
+      this.scope(run);
+    }
   }
 
   #createController(): AbortController {

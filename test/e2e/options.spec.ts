@@ -30,6 +30,9 @@ import { type RunningServer, startService } from '../support/eliza-echo.js';
 class Probe {
   @Rpc()
   say({ sentence }: SayRequest, context: ConnectContext) {
+    if (sentence === 'peer') {
+      return { sentence: `${context.peer.address}:${context.peer.port === undefined ? 'unknown' : 'known'}` };
+    }
     return { sentence: sentence === 'timeout' ? String(context.requestTimeoutMs) : sentence };
   }
 
@@ -225,5 +228,21 @@ describe('ConnectServerOptions', () => {
 
   it('names its own errors', () => {
     expect(() => new ConnectServer({ protocols: [''] })).toThrow(ConnectConfigError);
+  });
+});
+
+describe('trustProxies', () => {
+  it.each<[string, ConnectServerOptions, string]>([
+    ['is off: anybody could write the header', {}, '127.0.0.1:known'],
+    ['counts proxies', { trustProxies: 1 }, '203.0.113.7:unknown'],
+    ['names networks', { trustProxies: ['127.0.0.0/8', '10.0.0.0/8'] }, '203.0.113.7:unknown'],
+    ['does not name this one', { trustProxies: ['10.0.0.0/8'] }, '127.0.0.1:known'],
+  ])('%s', async (_how, options, peer) => {
+    const url = await serve(options);
+    const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
+    expect(await callUnary(`${url}/Say`, { sentence: 'peer' }, headers)).toEqual({
+      status: 200,
+      body: { sentence: peer },
+    });
   });
 });
