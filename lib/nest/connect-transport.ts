@@ -54,6 +54,7 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #prefix: string;
   readonly #exceptions = new ExceptionMapper(new Logger('ConnectExceptions'));
   readonly #hooks: ProcessingHooks;
   readonly #listeners: { readonly event: string; readonly callback: (...args: never[]) => void }[] = [];
@@ -71,9 +72,10 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
       around: options.around,
       toError: this.#exceptions.toError,
     });
+    this.#prefix = normalizePrefix(options.prefix);
     this.#dispatcher = new Dispatcher(this.#options.protocols, {
       http1Bidi: this.#options.engine.http1Bidi,
-      prefix: normalizePrefix(options.prefix),
+      prefix: this.#prefix,
     });
     this.engine = new HttpEngine(this.#options.engine, this.#dispatcher, this.logger);
   }
@@ -130,11 +132,12 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     for (const { desc } of this.#services) {
       for (const method of desc.methods) {
         if (!this.#members.has(procedureOf(method))) {
-          this.#members.set(procedureOf(method), 'nobody');
+          this.#members.set(procedureOf(method), 'nobody: it answers unimplemented');
           this.#serve(createMethodSpec(method), unimplemented(method));
         }
       }
     }
+    this.#logRoutes();
   }
 
   async #close(): Promise<void> {
@@ -168,6 +171,18 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
         warn: (message) => this.logger.warn(message),
       }),
     );
+  }
+
+  /** As Nest logs the routes of controllers. */
+  #logRoutes(): void {
+    // Two partial classes may share a service.
+    for (const desc of new Set([...this.#services].map((service) => service.desc))) {
+      for (const method of desc.methods) {
+        const path = this.#prefix + procedureOf(method);
+        const member = this.#members.get(procedureOf(method)) ?? '';
+        this.logger.log(`Mapped {${path}, ${method.methodKind.replace('_', ' ')}} to ${member}`);
+      }
+    }
   }
 
   #directCallFinder({ memberName, method, plainHandler: handler }: RpcExtras): DirectCallFinder | undefined {

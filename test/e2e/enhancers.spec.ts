@@ -1,7 +1,7 @@
 /**
  * Nest's promises for a `@ConnectService` class, in every way of starting an app.
  */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   type ArgumentsHost,
   type CallHandler,
@@ -274,6 +274,24 @@ describe('ConnectServer', () => {
       },
     ]);
     await app.close();
+  });
+
+  it('logs where every method goes at start-up', async () => {
+    const log = jest.fn();
+    const app = await NestFactory.createMicroservice(ScopedModule, {
+      strategy: server(),
+      logger: { log, error: () => {}, warn: () => {} },
+    });
+    await app.listen();
+    await app.close();
+    const lines = log.mock.calls.filter(([, context]) => context === 'ConnectServer').map(([line]) => line);
+    expect(lines).toEqual([
+      'Mapped {/connectrpc.eliza.v1.ElizaService/Say, unary} to Scoped.say',
+      ...['Introduce, server streaming', 'Reflect, client streaming', 'Converse, bidi streaming'].map(
+        (method) =>
+          `Mapped {/connectrpc.eliza.v1.ElizaService/${method}} to nobody: it answers unimplemented`,
+      ),
+    ]);
   });
 
   it('refuses two classes for one method at start-up, and names both', async () => {
