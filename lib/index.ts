@@ -38,6 +38,45 @@ export {
   type IncomingDetail,
   type OutgoingDetail,
 } from './rpc/connect-error.js';
+export {
+  badRequest,
+  debugInfo,
+  errorInfo,
+  type FieldViolation,
+  help,
+  type HelpLink,
+  localizedMessage,
+  type LocalizedText,
+  preconditionFailure,
+  type PreconditionViolation,
+  quotaFailure,
+  type QuotaViolation,
+  requestInfo,
+  resourceInfo,
+  retryInfo,
+} from './rpc/error-details.js';
+export {
+  type BadRequest,
+  BadRequestSchema,
+  type DebugInfo,
+  DebugInfoSchema,
+  type ErrorInfo,
+  ErrorInfoSchema,
+  type Help,
+  HelpSchema,
+  type LocalizedMessage,
+  LocalizedMessageSchema,
+  type PreconditionFailure,
+  PreconditionFailureSchema,
+  type QuotaFailure,
+  QuotaFailureSchema,
+  type RequestInfo,
+  RequestInfoSchema,
+  type ResourceInfo,
+  ResourceInfoSchema,
+  type RetryInfo,
+  RetryInfoSchema,
+} from './gen/google/rpc/error_details_pb.js';
 export { ConnectConfigError } from './nest/connect-config.error.js';
 
 // Extension points: codecs and compressions of your own, beside or instead of the ones here.

@@ -2,10 +2,15 @@ import { describe, expect, it, jest } from '@jest/globals';
 import {
   BadRequestException,
   HttpException,
+  HttpStatus,
   InternalServerErrorException,
   NotFoundException,
+  UnprocessableEntityException,
+  ValidationPipe,
+  type ValidationPipeOptions,
 } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
+import { BadRequestSchema } from '../gen/google/rpc/error_details_pb.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { ExceptionMapper } from './exception-mapper.js';
@@ -14,6 +19,53 @@ function mapper() {
   const logger = { error: jest.fn() };
   return { logger, map: new ExceptionMapper(logger).toError };
 }
+
+function violationsOf(error: ConnectError) {
+  return error
+    .findDetails(BadRequestSchema)
+    .flatMap(({ fieldViolations }) => fieldViolations)
+    .map(({ field, description }) => ({ field, description }));
+}
+
+class Dto {
+  readonly name?: string;
+}
+
+/** Nest's own pipe; class-validator and class-transformer are not installed, so theirs are objects of that shape. */
+function validationPipe(options: ValidationPipeOptions): ValidationPipe {
+  const errors = [
+    { property: 'name', constraints: { isString: 'name must be a string', custom: 'Who?' }, children: [] },
+    {
+      property: 'items',
+      children: [
+        {
+          property: '2',
+          children: [{ property: 'id', constraints: { isInt: 'id must be an integer number' } }],
+        },
+      ],
+    },
+  ];
+  return new ValidationPipe({
+    ...options,
+    validatorPackage: { validate: async () => errors },
+    transformerPackage: {
+      classToPlain: (value: unknown) => value,
+      plainToClass: (_type: unknown, value: unknown) => value,
+      plainToInstance: () => new Dto(),
+    } as NonNullable<ValidationPipeOptions['transformerPackage']>,
+  });
+}
+
+const VIOLATIONS = [
+  { field: 'name', description: 'name must be a string' },
+  { field: '', description: 'Who?' },
+  { field: 'items[2].id', description: 'items.2.id must be an integer number' },
+];
+
+const EXACT_VIOLATIONS = [
+  { field: 'name', description: 'name must be a string; Who?' },
+  { field: 'items[2].id', description: 'id must be an integer number' },
+];
 
 describe('ExceptionMapper (docs/errors.md)', () => {
   it('keeps a ConnectError made here', () => {
@@ -82,6 +134,63 @@ describe('ExceptionMapper (docs/errors.md)', () => {
     );
     expect(map(new NotFoundException('no cat')).rawMessage).toBe('no cat');
     expect(map(new InternalServerErrorException('x')).rawMessage).toBe('internal error');
+  });
+
+  it.each([
+    [new BadRequestException(['a is wrong', 'b.0 is missing'])],
+    [new UnprocessableEntityException(['a is wrong', 'b.0 is missing'])],
+    [
+      new BadRequestException('a is wrong; b.0 is missing', {
+        cause: [
+          { property: 'a', constraints: { rule: 'a is wrong' } },
+          { property: 'b', children: [{ property: '0', constraints: { rule: 'b.0 is missing' } }] },
+        ],
+      }),
+    ],
+  ])('adds a google.rpc.BadRequest to a failed validation: %p', (exception) => {
+    const { map, logger } = mapper();
+    const error = map(exception);
+    expect(error).toMatchObject({
+      code: Code.InvalidArgument,
+      rawMessage: 'a is wrong; b.0 is missing',
+      cause: exception,
+    });
+    expect(violationsOf(error)).toEqual([
+      { field: 'a', description: 'a is wrong' },
+      { field: 'b[0]', description: 'b.0 is missing' },
+    ]);
+    expect(logger.error).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    [new BadRequestException('a is wrong')],
+    [new BadRequestException()],
+    [new BadRequestException({ message: [] })],
+    [new HttpException({ message: ['a is wrong'] }, 409)],
+    [new HttpException({ message: ['a is wrong'] }, 500)],
+    [
+      new ConnectError('a is wrong', {
+        code: Code.InvalidArgument,
+        cause: new BadRequestException(['a is']),
+      }),
+    ],
+  ])('adds no detail to %p', (thrown) => {
+    expect(mapper().map(thrown).details).toEqual([]);
+  });
+
+  it.each<[string, ValidationPipeOptions, object[]]>([
+    ['by default', {}, VIOLATIONS],
+    ['with 422', { errorHttpStatusCode: HttpStatus.UNPROCESSABLE_ENTITY }, VIOLATIONS],
+    ['with a factory', { exceptionFactory: (errors) => new BadRequestException(errors) }, EXACT_VIOLATIONS],
+    ['without texts', { disableErrorMessages: true }, []],
+  ])("reads what Nest's ValidationPipe throws %s", async (_how, options, violations) => {
+    const thrown: unknown = await validationPipe(options)
+      .transform({}, { type: 'body', metatype: Dto })
+      .catch((error: unknown) => error);
+    const error = mapper().map(thrown);
+    expect(error.code).toBe(Code.InvalidArgument);
+    expect(error.findDetails(BadRequestSchema).length).toBe(violations.length === 0 ? 0 : 1);
+    expect(violationsOf(error)).toEqual(violations);
   });
 
   it.each([

@@ -7,6 +7,8 @@
 import { type LoggerService } from '@nestjs/common';
 import { Code, codeFromName, isCode } from '../rpc/code.js';
 import { ConnectError, type ErrorDetail } from '../rpc/connect-error.js';
+import { badRequest } from '../rpc/error-details.js';
+import { fieldViolations } from './validation-failure.js';
 
 /** As Nest's `HttpException`. */
 interface HttpExceptionLike extends Error {
@@ -51,6 +53,9 @@ const CODE_BY_HTTP_STATUS: ReadonlyMap<number, Code> = new Map([
   [504, Code.DeadlineExceeded],
 ]);
 
+// What Nest's ValidationPipe answers: by default, and with `errorHttpStatusCode` as most set it.
+const VALIDATION_STATUSES: ReadonlySet<number> = new Set([400, 422]);
+
 /** Maps what handlers throw; see `docs/errors.md`. */
 export class ExceptionMapper {
   constructor(private readonly logger: Pick<LoggerService, 'error'>) {}
@@ -82,7 +87,8 @@ export class ExceptionMapper {
       this.#log(exception);
     }
     const message = status >= 500 ? MASKED : httpExceptionText(exception);
-    return new ConnectError(message, { code, cause: exception });
+    const details = VALIDATION_STATUSES.has(status) ? validationDetails(exception) : [];
+    return new ConnectError(message, { code, details, cause: exception });
   }
 
   #fromRpcException(exception: RpcExceptionLike): ConnectError {
@@ -171,6 +177,12 @@ function httpExceptionText(exception: HttpExceptionLike): string {
       ? (response as { message?: unknown }).message
       : undefined;
   return Array.isArray(message) ? message.map(String).join('; ') : exception.message;
+}
+
+/** @returns A `google.rpc.BadRequest`, when the exception tells which fields are wrong. */
+function validationDetails(exception: HttpExceptionLike): ErrorDetail[] {
+  const violations = fieldViolations({ response: exception.getResponse(), cause: exception.cause });
+  return violations.length === 0 ? [] : [badRequest(violations)];
 }
 
 /** Without its content, which may be secret. */
