@@ -2,8 +2,10 @@
  * Nest's promises for a `@ConnectService` class, in every way of starting an app.
  */
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { fromBinary } from '@bufbuild/protobuf';
 import {
   type ArgumentsHost,
+  BadRequestException,
   type CallHandler,
   Catch,
   createParamDecorator,
@@ -26,6 +28,7 @@ import { APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
 import { Ctx, Payload, type RequestContext, RpcException } from '@nestjs/microservices';
 import { type Observable, map, of, throwError } from 'rxjs';
 import {
+  BadRequestSchema,
   ConnectContext,
   ConnectModule,
   ConnectServer,
@@ -110,6 +113,9 @@ class Eliza extends Base {
         throw new RangeError('too far');
       case 'missing':
         throw new NotFoundException('no such sentence');
+      case 'invalid':
+        // As ValidationPipe does.
+        throw new BadRequestException(['sentence must be longer than or equal to 9 characters']);
       case 'secret':
         throw new Error('the password is 1234');
       case 'nothing':
@@ -214,6 +220,25 @@ describe.each(Object.entries(MODES))('%s', (_name, start) => {
     ['masking', 'secret', 500, { code: 'internal', message: 'internal error' }],
   ])('answers an exception by %s', async (_how, sentence, status, body) => {
     expect(await say(sentence)).toEqual({ status, body });
+  });
+
+  it('says which fields failed validation', async () => {
+    const { status, body } = await say('invalid');
+    const { code, message, details } = body as {
+      code: string;
+      message: string;
+      details: { type: string; value: string }[];
+    };
+    const text = 'sentence must be longer than or equal to 9 characters';
+    expect({ status, code, message }).toEqual({ status: 400, code: 'invalid_argument', message: text });
+    expect(
+      details.map(({ type, value }) => ({
+        type,
+        ...fromBinary(BadRequestSchema, Buffer.from(value, 'base64')),
+      })),
+    ).toMatchObject([
+      { type: 'google.rpc.BadRequest', fieldViolations: [{ field: 'sentence', description: text }] },
+    ]);
   });
 
   it('answers internal at once for an Observable without a value', async () => {
