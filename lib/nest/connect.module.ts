@@ -12,11 +12,19 @@ import {
   type OnModuleInit,
   Optional,
 } from '@nestjs/common';
-import { ApplicationConfig, GraphInspector, HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import {
+  ApplicationConfig,
+  GraphInspector,
+  HttpAdapterHost,
+  ModuleRef,
+  ModulesContainer,
+} from '@nestjs/core';
 import { NestMicroservice } from '@nestjs/microservices';
 import { type MountableServer } from '../server/mount.js';
 import { type ConnectModuleOptions } from './connect-server-options.js';
+import { onFurtherServers } from './further-servers.js';
 import { MountedServer } from './mounted.server.js';
+import { refuseServiceProviders, withServiceProviders } from './service-providers.js';
 
 /** How {@link ConnectModule.forRootAsync} gets its options. */
 export interface ConnectModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
@@ -33,7 +41,8 @@ interface WithContainer {
 }
 
 /**
- * Serves every `@ConnectService` class of the application on the application's own HTTP server and port.
+ * Serves every `@ConnectService` class of the application on the application's own HTTP server and port, on Express or
+ * Fastify. Classes under `providers` are served too, when they are singletons.
  *
  * ```ts
  * @Module({ imports: [ConnectModule.forRoot()], controllers: [ElizaRpc] })
@@ -53,6 +62,7 @@ export class ConnectModule implements OnModuleInit, BeforeApplicationShutdown {
     @Optional() @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost | undefined,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
   static forRoot(options: ConnectModuleOptions = {}): DynamicModule {
@@ -67,23 +77,39 @@ export class ConnectModule implements OnModuleInit, BeforeApplicationShutdown {
     };
   }
 
-  /** The app's HTTP server exists by now, and its adapter's listeners are in place. */
+  /** The app's HTTP server exists by now. */
   onModuleInit(): void {
-    const httpServer = this.adapterHost?.httpAdapter?.getHttpServer() as MountableServer | null | undefined;
+    const adapter = this.adapterHost?.httpAdapter;
+    const httpServer = adapter?.getHttpServer() as MountableServer | null | undefined;
     if (httpServer === undefined || httpServer === null) {
       this.#logger.warn(
         'no HTTP server to mount on: under createMicroservice, ConnectServer serves the RPCs',
       );
+      refuseServiceProviders(this.modules);
       return;
     }
-    this.#server = new MountedServer(this.options, httpServer);
-    this.#registerHandlers(this.#server);
-    this.#server.mount();
+    const server = new MountedServer(this.options, httpServer);
+    this.#server = server;
+    withServiceProviders(this.modules, this.config, () => this.#registerHandlers(server));
+    server.mount();
+    onFurtherServers(adapter?.getInstance(), (further) => server.mountAlso(further));
+    this.#tellBypass();
   }
 
   /** Nest closes its HTTP server after this, and would wait for every open stream. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#server?.close();
+  }
+
+  /** What is in use and known here makes it worth a line; middleware and CORS are the adapter's secret. */
+  #tellBypass(): void {
+    const prefix = this.config.getGlobalPrefix();
+    const isInUse = prefix !== '' || this.config.getVersioning() !== undefined;
+    const named = prefix === '' ? '' : ` "${prefix}"`;
+    this.#logger[isInUse ? 'log' : 'debug'](
+      `RPCs bypass the HTTP adapter: its middleware, enableCors, versioning and the global prefix${named} do not ` +
+        `apply to them, the options "cors" and "prefix" of ConnectModule do`,
+    );
   }
 
   /**

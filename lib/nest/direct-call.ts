@@ -91,7 +91,7 @@ function hasHttpAdapter(container: ModulesContainer): boolean {
 /** One instance for all calls, which depends on nothing that is made per request. */
 function isStatic(container: ModulesContainer, instance: object): boolean {
   return [...container.values()].some((module) =>
-    [...module.controllers.values()].some(
+    [...module.controllers.values(), ...module.providers.values()].some(
       (wrapper) => wrapper.instance === instance && wrapper.isDependencyTreeStatic(),
     ),
   );

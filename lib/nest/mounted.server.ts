@@ -8,6 +8,7 @@ import { ConnectTransport } from './connect-transport.js';
 export class MountedServer extends ConnectTransport {
   protected readonly hasAppConfig = true;
   readonly #httpServer: MountableServer;
+  #isClosed = false;
 
   constructor(options: ConnectModuleOptions, httpServer: MountableServer) {
     super(options);
@@ -18,6 +19,18 @@ export class MountedServer extends ConnectTransport {
     this.completeServices();
     this.engine.attach(this.#httpServer);
     this.setStatus('listening');
+  }
+
+  /** The same on one more server of the app, which may come when the app is about to stop. */
+  mountAlso(server: MountableServer): void {
+    if (!this.#isClosed) {
+      this.engine.attach(server);
+    }
+  }
+
+  override close(): Promise<void> {
+    this.#isClosed = true;
+    return super.close();
   }
 
   /** Part of the strategy's shape; the app itself listens. */

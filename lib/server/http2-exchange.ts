@@ -54,6 +54,17 @@ export class Http2Exchange extends ServerExchange {
     this.hasBody = (incoming.flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
   }
 
+  /** What node:http2 gave, for somebody else who answers instead; before the response has begun. */
+  get incoming(): IncomingStream {
+    const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM } = constants;
+    return {
+      stream: this.sink,
+      headers: this.#headers ?? {},
+      flags: NGHTTP2_FLAG_END_HEADERS | (this.hasBody ? 0 : NGHTTP2_FLAG_END_STREAM),
+      rawHeaders: this.requestHeaders,
+    };
+  }
+
   get headerCount(): number {
     return this.requestHeaders.length / 2 - PSEUDO_HEADERS;
   }
