@@ -23,7 +23,7 @@ const FULL = {
 const QUICK = {
   rounds: 3,
   cpuSeconds: 0.12,
-  warmUpCpuSeconds: 0.25,
+  warmUpCpuSeconds: 0.6,
   idleConnections: 20,
   idleRounds: 1,
   slowBytes: 64 * MIB,
