@@ -185,9 +185,8 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     }
   }
 
-  #directCallFinder({ memberName, method, plainHandler: handler }: RpcExtras): DirectCallFinder | undefined {
-    const isUnary = method.methodKind === 'unary';
-    return this.#options.directCalls && isUnary && handler !== undefined
+  #directCallFinder({ memberName, plainHandler: handler }: RpcExtras): DirectCallFinder | undefined {
+    return this.#options.directCalls && handler !== undefined
       ? (instance) => findDirectCall(instance, { memberName, handler }, this.hasAppConfig) as MessageHandler
       : undefined;
   }

@@ -28,7 +28,7 @@ export interface RpcExtras {
   readonly service: ServiceDeclaration;
   /** The class member, for messages. */
   readonly memberName: string;
-  /** The handler when it takes no more than request and context; `undefined` when decorators choose its parameters. */
+  /** The handler of a unary method that takes no more than request and context; `undefined` for all others. */
   readonly plainHandler: PlainHandler | undefined;
 }
 
@@ -39,6 +39,7 @@ export interface ServiceDeclaration {
   readonly isPartial: boolean;
 }
 
+const SERVICE = Symbol.for('nestjs-connect:service');
 const RPC_MARKER = Symbol.for('nestjs-connect:rpc');
 const EXTRAS_KEY = 'nestjs-connect';
 // Nest's own key for parameter decorators, the same for HTTP and RPC; not exported.
@@ -46,6 +47,15 @@ const ROUTE_ARGUMENTS = '__routeArguments__';
 const DESIGN_PARAMTYPES = 'design:paramtypes';
 
 type Method = (...args: never[]) => unknown;
+
+export function declareService(type: object, service: ServiceDeclaration): void {
+  Reflect.defineMetadata(SERVICE, service, type);
+}
+
+/** @returns `undefined` for a class that neither has `@ConnectService`, nor inherits from one that has. */
+export function serviceOf(type: object): ServiceDeclaration | undefined {
+  return Reflect.getMetadata(SERVICE, type) as ServiceDeclaration | undefined;
+}
 
 export function markRpc(method: Method, marker: RpcMarker): void {
   Reflect.defineMetadata(RPC_MARKER, marker, method);

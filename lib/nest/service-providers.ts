@@ -1,10 +1,9 @@
 /**
  * `@ConnectService` classes under `providers`: Nest binds the message handlers of controllers only.
  */
-import 'reflect-metadata';
 import { type ApplicationConfig, type ModulesContainer } from '@nestjs/core';
 import { ConnectConfigError } from './connect-config.error.js';
-import { rpcExtrasOf } from './rpc-metadata.accessor.js';
+import { serviceOf } from './rpc-metadata.accessor.js';
 
 type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = Module['providers'] extends Map<unknown, infer W> ? W : never;
@@ -63,26 +62,7 @@ function findServiceProviders(modules: ModulesContainer): ServiceProvider[] {
 }
 
 function isService(type: unknown): type is abstract new () => object {
-  return typeof type === 'function' && typeof type.prototype === 'object' && hasRpc(type.prototype as object);
-}
-
-function hasRpc(prototype: object | null): boolean {
-  return (
-    prototype !== null &&
-    prototype !== Object.prototype &&
-    (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ value }) => isRpc(value)) ||
-      hasRpc(Object.getPrototypeOf(prototype) as object | null))
-  );
-}
-
-/** `@ConnectService` leaves its settings in metadata of Nest's, whose key is not public. */
-function isRpc(member: unknown): boolean {
-  return (
-    typeof member === 'function' &&
-    Reflect.getMetadataKeys(member).some(
-      (key) => rpcExtrasOf(Reflect.getMetadata(key, member) as Record<string, unknown>) !== undefined,
-    )
-  );
+  return typeof type === 'function' && serviceOf(type) !== undefined;
 }
 
 function checkServable(provider: ServiceProvider, config: ApplicationConfig): void {

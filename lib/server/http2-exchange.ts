@@ -9,7 +9,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { type HeaderList } from '../rpc/headers.js';
+import { type HeaderList, RpcHeaders } from '../rpc/headers.js';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
 import { type ResponseWriter } from './response-writer.js';
 import { type ExchangeOwner, ServerExchange } from './server-exchange.js';
@@ -41,28 +41,22 @@ export class Http2Exchange extends ServerExchange {
 
   protected readonly sink: ServerHttp2Stream;
   /** Until the response begins: a stream may be quiet for days, and its headers are a kilobyte. */
-  #headers: IncomingHttpHeaders | undefined;
+  #incoming: IncomingStream | undefined;
   #trailers: HeaderList | undefined;
   #isDelivered = false;
 
   constructor(owner: ExchangeOwner, incoming: IncomingStream) {
     super(owner, incoming.headers[':path'] ?? '');
     this.sink = incoming.stream;
-    this.#headers = incoming.headers;
+    this.#incoming = incoming;
     this.method = incoming.headers[':method'] ?? '';
     this.requestHeaders = incoming.rawHeaders;
     this.hasBody = (incoming.flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
   }
 
-  /** What node:http2 gave, for somebody else who answers instead; before the response has begun. */
-  get incoming(): IncomingStream {
-    const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM } = constants;
-    return {
-      stream: this.sink,
-      headers: this.#headers ?? {},
-      flags: NGHTTP2_FLAG_END_HEADERS | (this.hasBody ? 0 : NGHTTP2_FLAG_END_STREAM),
-      rawHeaders: this.requestHeaders,
-    };
+  /** What node:http2 gave, for somebody else who answers instead; `undefined` once the response has begun. */
+  get incoming(): IncomingStream | undefined {
+    return this.#incoming;
   }
 
   get headerCount(): number {
@@ -74,10 +68,10 @@ export class Http2Exchange extends ServerExchange {
   }
 
   header(name: string): string | undefined {
-    if (this.#headers === undefined) {
-      return findHeader(this.requestHeaders, name);
+    if (this.#incoming === undefined) {
+      return RpcHeaders.fromWire(this.requestHeaders).get(name);
     }
-    const value = this.#headers[name];
+    const value = this.#incoming.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
@@ -167,7 +161,7 @@ export class Http2Exchange extends ServerExchange {
     if (this.sink.destroyed || this.sink.closed) {
       return false;
     }
-    this.#headers = undefined;
+    this.#incoming = undefined;
     this.sink.respond(head, options);
     return true;
   }
@@ -186,11 +180,6 @@ export class Http2Exchange extends ServerExchange {
       timerWheel.start(new WheelTimer(() => closeStream(sink)), UPLOAD_GRACE_MS);
     }
   }
-}
-
-function findHeader(list: HeaderList, name: string): string | undefined {
-  const values = list.filter((_, i) => i % 2 === 1 && list[i - 1] === name);
-  return values.length === 0 ? undefined : values.join(', ');
 }
 
 const UPLOAD_GRACE_MS = 20;

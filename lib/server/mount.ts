@@ -20,7 +20,7 @@ import { ConnectionSniffer } from './connection-sniffer.js';
 import { Http1Connections } from './http1-connections.js';
 import { type Http1Exchange } from './http1-exchange.js';
 import { Http1Server } from './http1-server.js';
-import { type Http2Exchange } from './http2-exchange.js';
+import { type Http2Exchange, type IncomingStream } from './http2-exchange.js';
 import { Http2Server } from './http2-server.js';
 import { LiveSet } from './live-set.js';
 import { type EngineOptions } from './options.js';
@@ -192,8 +192,8 @@ export class Mount {
   #onHttp2(exchange: Http2Exchange): void {
     if (this.#init.handles(exchange)) {
       this.#init.serve(exchange);
-    } else if (this.#init.server.listenerCount('stream') > 0) {
-      this.#handOn(exchange);
+    } else if (exchange.incoming !== undefined && this.#init.server.listenerCount('stream') > 0) {
+      this.#handOn(exchange, exchange.incoming);
     } else {
       // Express and its like have no HTTP/2: say so, and not just "not found".
       exchange.open();
@@ -201,8 +201,7 @@ export class Mount {
     }
   }
 
-  #handOn(exchange: Http2Exchange): void {
-    const { stream, headers, flags, rawHeaders } = exchange.incoming;
+  #handOn(exchange: Http2Exchange, { stream, headers, flags, rawHeaders }: IncomingStream): void {
     this.#keepConnection(exchange);
     this.#handedOn.add(stream);
     stream.once('close', () => this.#handedOn.delete(stream));

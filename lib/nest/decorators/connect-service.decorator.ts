@@ -15,6 +15,7 @@ import { announceInstance, watchInstances } from '../direct-call.js';
 import { type CheckedHandlers, type DecoratedHandlers } from '../handler-types.js';
 import {
   copyMethodMetadata,
+  declareService,
   decoratedParameterCount,
   hideParameterTypes,
   rpcMarkerOf,
@@ -81,6 +82,7 @@ export function ConnectService(
     for (const handler of handlers) {
       declareHandler(target, handler, service);
     }
+    declareService(target, service);
     watchInstances(target.prototype as object);
     Controller()(target);
   };
@@ -203,7 +205,7 @@ function declareHandler(target: ServiceClass, handler: DeclaredHandler, service:
     options: marker.options,
     service,
     memberName,
-    plainHandler: parameters.arePlain ? handler.original : undefined,
+    plainHandler: isPlain(handler, parameters) ? handler.original : undefined,
   });
   MessagePattern(procedureOf(method), CONNECT_TRANSPORT, extras)(prototype, memberName, descriptor);
 }
@@ -244,14 +246,17 @@ function ownHandler(prototype: object, handler: DeclaredHandler, parameters: Par
   return own;
 }
 
-function wrapHandler(
-  { method, original }: DeclaredHandler,
-  { contextIndex, arePlain }: Parameters,
-): Handler | undefined {
+function wrapHandler(handler: DeclaredHandler, parameters: Parameters): Handler | undefined {
+  const { method, original } = handler;
   if (streamsResponses(method)) {
-    return withCredit(original, contextIndex);
+    return withCredit(original, parameters.contextIndex);
   }
-  return method.methodKind === 'unary' && arePlain ? (announceInstance(original) as Handler) : undefined;
+  return isPlain(handler, parameters) ? (announceInstance(original) as Handler) : undefined;
+}
+
+/** May be called past Nest's pipeline, which is no cost per message of a stream. */
+function isPlain({ method }: DeclaredHandler, { arePlain }: Parameters): boolean {
+  return method.methodKind === 'unary' && arePlain;
 }
 
 function delegateTo(original: Handler): Handler {
