@@ -12,8 +12,8 @@
 import { create, type DescField, type DescMessage, type DescOneof, type Message } from '@bufbuild/protobuf';
 import { type Decoder } from './codec.js';
 import { defer } from './deferral.js';
-import { formOf, isCompilable, type ScalarOrEnumField, scalarForm, wrappedField } from './field-plan.js';
-import { GeneratedCode, literal, property } from './generated-code.js';
+import { formOf, type ScalarOrEnumField, scalarForm, wrappedField } from './field-plan.js';
+import { GeneratedCode, generatedPart, literal, onePerType, property } from './generated-code.js';
 import { WireReader } from './wire-reader.js';
 import { tagOf, WIRE_LENGTH } from './wire-type.js';
 
@@ -41,14 +41,8 @@ export function compileDecoder(desc: DescMessage, fallback: Decoder): Decoder {
 }
 
 function generatedDecoder(desc: DescMessage, fallback: Decoder): Decoder | undefined {
-  if (!isCompilable(desc)) {
-    return undefined;
-  }
-  let type: TypeDecoder;
-  try {
-    type = typeDecoder(desc);
-  } catch {
-    // Node's --disallow-code-generation-from-strings, and what else may be wrong with a descriptor.
+  const type = generatedPart(desc, typeDecoder);
+  if (type === undefined) {
     return undefined;
   }
   return (bytes) => {
@@ -62,23 +56,7 @@ function generatedDecoder(desc: DescMessage, fallback: Decoder): Decoder | undef
   };
 }
 
-const typeDecoders = new WeakMap<DescMessage, TypeDecoder>();
-
-function typeDecoder(desc: DescMessage): TypeDecoder {
-  const known = typeDecoders.get(desc);
-  if (known !== undefined) {
-    return known;
-  }
-  // Known before it is complete, because types can contain themselves.
-  const type = {} as TypeDecoder;
-  typeDecoders.set(desc, type);
-  try {
-    return Object.assign(type, generateType(desc));
-  } catch (error) {
-    typeDecoders.delete(desc);
-    throw error;
-  }
-}
+const typeDecoder = onePerType(generateType);
 
 function generateType(desc: DescMessage): TypeDecoder {
   const code = new GeneratedCode();

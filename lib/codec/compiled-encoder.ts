@@ -12,14 +12,13 @@ import { type Encoder } from './codec.js';
 import { defer } from './deferral.js';
 import {
   formOf,
-  isCompilable,
   isImplicit,
   isRequired,
   type ScalarOrEnumField,
   scalarForm,
   wrappedField,
 } from './field-plan.js';
-import { GeneratedCode, literal, property } from './generated-code.js';
+import { GeneratedCode, generatedPart, literal, onePerType, property } from './generated-code.js';
 import { tagOf, WIRE_LENGTH } from './wire-type.js';
 
 /** The generated part of one message type. */
@@ -45,14 +44,8 @@ export function compileEncoder(desc: DescMessage, fallback: Encoder): Encoder {
 }
 
 function generatedEncoder(desc: DescMessage, fallback: Encoder): Encoder | undefined {
-  if (!isCompilable(desc)) {
-    return undefined;
-  }
-  let type: TypeEncoder;
-  try {
-    type = typeEncoder(desc);
-  } catch {
-    // Node's --disallow-code-generation-from-strings, and what else may be wrong with a descriptor.
+  const type = generatedPart(desc, typeEncoder);
+  if (type === undefined) {
     return undefined;
   }
   return (message, headroomBytes) => {
@@ -82,23 +75,7 @@ function giveBack(writer: BackwardWriter): void {
   idleWriter = writer;
 }
 
-const typeEncoders = new WeakMap<DescMessage, TypeEncoder>();
-
-function typeEncoder(desc: DescMessage): TypeEncoder {
-  const known = typeEncoders.get(desc);
-  if (known !== undefined) {
-    return known;
-  }
-  // Known before it is complete, because types can contain themselves.
-  const type = {} as TypeEncoder;
-  typeEncoders.set(desc, type);
-  try {
-    return Object.assign(type, generateType(desc));
-  } catch (error) {
-    typeEncoders.delete(desc);
-    throw error;
-  }
-}
+const typeEncoder = onePerType(generateType);
 
 /** Fields in descending order, because the writer goes to the front. */
 function generateType(desc: DescMessage): TypeEncoder {

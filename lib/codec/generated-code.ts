@@ -5,6 +5,42 @@
  * files that may have been read at run time.
  */
 
+import { type DescMessage } from '@bufbuild/protobuf';
+import { isCompilable } from './field-plan.js';
+
+/** Makes the generated part of a message type, once per type; types may contain themselves. */
+export function onePerType<T extends object>(generate: (desc: DescMessage) => T): (desc: DescMessage) => T {
+  const parts = new WeakMap<DescMessage, T>();
+  return (desc) => {
+    const known = parts.get(desc);
+    if (known !== undefined) {
+      return known;
+    }
+    // Known before it is complete, because types can contain themselves.
+    const part = {} as T;
+    parts.set(desc, part);
+    try {
+      return Object.assign(part, generate(desc));
+    } catch (error) {
+      parts.delete(desc);
+      throw error;
+    }
+  };
+}
+
+/** @returns The type's generated part; `undefined` when there can be none, and protobuf-es does everything. */
+export function generatedPart<T>(desc: DescMessage, partOf: (desc: DescMessage) => T): T | undefined {
+  if (!isCompilable(desc)) {
+    return undefined;
+  }
+  try {
+    return partOf(desc);
+  } catch {
+    // Node's --disallow-code-generation-from-strings, and what else may be wrong with a descriptor.
+    return undefined;
+  }
+}
+
 /** The values that one generated function refers to; they are its free variables. */
 export class GeneratedCode {
   readonly #names: string[] = [];
