@@ -78,18 +78,15 @@ export class ProcessingHooks {
               run();
               return Promise.resolve();
             });
+    const isOver = new Promise<void>((resolve) => {
+      call.onFinish(() => {
+        end?.(transportId, context);
+        resolve();
+      });
+    });
     if (around === undefined) {
-      if (end !== undefined) {
-        call.onFinish(() => end(transportId, context));
-      }
       begin();
     } else {
-      const isOver = new Promise<void>((resolve) => {
-        call.onFinish(() => {
-          end?.(transportId, context);
-          resolve();
-        });
-      });
       this.#runAround(around, context, call, { begin, isOver });
     }
   }
