@@ -2,7 +2,9 @@
 package answers
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	benchv1 "nestjs-connect/bench/gen/bench/v1"
@@ -29,7 +31,21 @@ func ServerStream(request *benchv1.ServerStreamRequest, send func(*benchv1.Serve
 	return nil
 }
 
-// Bidi answers a message with itself.
-func Bidi(request *benchv1.BidiStreamRequest) *benchv1.BidiStreamResponse {
-	return &benchv1.BidiStreamResponse{Text: request.GetText()}
+// BidiStream answers every message with itself.
+func BidiStream(
+	receive func() (*benchv1.BidiStreamRequest, error),
+	send func(*benchv1.BidiStreamResponse) error,
+) error {
+	for {
+		request, err := receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := send(&benchv1.BidiStreamResponse{Text: request.GetText()}); err != nil {
+			return err
+		}
+	}
 }

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -36,18 +34,7 @@ func (service) BidiStream(
 	_ context.Context,
 	stream *connect.BidiStream[benchv1.BidiStreamRequest, benchv1.BidiStreamResponse],
 ) error {
-	for {
-		request, err := stream.Receive()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(answers.Bidi(request)); err != nil {
-			return err
-		}
-	}
+	return answers.BidiStream(stream.Receive, stream.Send)
 }
 
 func main() {

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"google.golang.org/grpc"
 
@@ -29,18 +27,7 @@ func (service) ServerStream(
 }
 
 func (service) BidiStream(stream grpc.BidiStreamingServer[benchv1.BidiStreamRequest, benchv1.BidiStreamResponse]) error {
-	for {
-		request, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(answers.Bidi(request)); err != nil {
-			return err
-		}
-	}
+	return answers.BidiStream(stream.Recv, stream.Send)
 }
 
 func main() {
