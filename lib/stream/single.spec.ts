@@ -4,19 +4,21 @@ import {
   EMPTY,
   finalize,
   from,
+  mergeMap,
   NEVER,
   Observable,
   of,
   range,
   startWith,
   Subject,
+  tap,
   throwError,
   timer,
 } from 'rxjs';
 import { MemorySingleCall, MemorySource, turn } from '../../test/support/memory-flow.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
-import { RequestStream } from './request-stream.js';
+import { MessageStream } from './message-stream.js';
 import { sendSingle } from './single.js';
 
 const failure = new Error('planned');
@@ -61,7 +63,7 @@ describe('sendSingle', () => {
     ['an Observable that never completes', () => concat(of({ text: 'a' }), NEVER)],
     ['an Observable that emits later', () => from(Promise.resolve({ text: 'a' }))],
     ['a promise of an Observable', () => Promise.resolve(of({ text: 'a' }))],
-    ['the request stream', () => new RequestStream(MemorySource.of([{ text: 'a' }]), { path: '/a/b' })],
+    ['the request stream', () => new MessageStream(MemorySource.of([{ text: 'a' }]), { path: '/a/b' })],
   ])('answers with the message of %s, once', async (_, make) => {
     const { call, onExtraValue } = send(make());
     await turn();
@@ -131,11 +133,13 @@ describe('sendSingle', () => {
     ]);
   });
 
-  it('unsubscribes after the first value, in the same turn', () => {
+  it('unsubscribes after the first value, in the same turn', async () => {
     const subject = new Subject<number>();
     const { call } = send(subject);
     expect(subject.observed).toBe(true);
     subject.next(1);
+    expect(call.answers).toEqual([1]);
+    await Promise.resolve();
     expect(subject.observed).toBe(false);
     subject.next(2);
     expect(call.answers).toEqual([1]);
@@ -147,6 +151,31 @@ describe('sendSingle', () => {
     expect(torn).toHaveBeenCalledTimes(1);
   });
 
+  // An interceptor's `tap({ complete })` must run, and its `tap({ unsubscribe })` must not.
+  it.each<[string, () => Observable<number>, string[]]>([
+    ['a value at once', () => of(1), ['complete', 'finalize']],
+    ['a promise', () => from(Promise.resolve(1)), ['complete', 'finalize']],
+    [
+      'a value behind an asynchronous operator',
+      () => of(1).pipe(mergeMap(async (v) => v)),
+      ['complete', 'finalize'],
+    ],
+    ['a value, and never an end', () => NEVER.pipe(startWith(1)), ['unsubscribe', 'finalize']],
+  ])('lets operators see how the source of %s ended', async (_, make, expected) => {
+    const seen: string[] = [];
+    send(
+      make().pipe(
+        tap({
+          complete: () => seen.push('complete'),
+          unsubscribe: () => seen.push('unsubscribe'),
+          finalize: () => seen.push('finalize'),
+        }),
+      ),
+    );
+    await turn();
+    expect(seen).toEqual(expected);
+  });
+
   it.each<[string, Observable<number>]>([
     ['of(1, 2)', of(1, 2)],
     ['a loop without an end', range(1, Number.MAX_SAFE_INTEGER)],
@@ -155,18 +184,6 @@ describe('sendSingle', () => {
     const { call, onExtraValue } = send(source);
     expect(call.answers).toEqual([1]);
     expect(onExtraValue).toHaveBeenCalledTimes(1);
-  });
-
-  it('looks for no second value when nobody wants to know', () => {
-    const call = new MemorySingleCall();
-    let emitted = 0;
-    const source = new Observable<number>((subscriber) => {
-      while (!subscriber.closed) {
-        subscriber.next(emitted++);
-      }
-    });
-    sendSingle(source, call, () => new ConnectError('unexpected'));
-    expect({ answers: call.answers, emitted }).toEqual({ answers: [0], emitted: 1 });
   });
 
   it('keeps the answer when the Observable fails after it, and hands the error over for the log', () => {

@@ -21,14 +21,14 @@ export type ToError = (error: unknown) => ConnectError;
  * with `internal`.
  *
  * @param toError Also given what an Observable throws when nobody can be told any more, so that it can be logged.
- * @param onExtraValue Told once when an Observable emits a second value in the turn of its subscription,
- * which is a mistake of the handler. Default: not looked for.
+ * @param onExtraValue Told once when an Observable emits a second value in one step with the first, which is a mistake
+ * of the handler.
  */
 export function sendSingle(
   result: unknown,
   call: SingleReplyCall<unknown>,
   toError: ToError,
-  onExtraValue?: () => void,
+  onExtraValue: () => void,
 ): void {
   if (isPromiseLike(result)) {
     Promise.resolve(result).then(
@@ -44,7 +44,7 @@ function answer(
   result: unknown,
   call: SingleReplyCall<unknown>,
   toError: ToError,
-  onExtraValue: (() => void) | undefined,
+  onExtraValue: () => void,
 ): void {
   if (typeof result !== 'object' || result === null) {
     // The codec refuses what does not fit the type.
@@ -61,13 +61,13 @@ function answer(
 class FirstValueReply {
   readonly #call: SingleReplyCall<unknown>;
   readonly #toError: ToError;
-  readonly #onExtraValue: (() => void) | undefined;
+  readonly #onExtraValue: () => void;
   #hasAnswered = false;
   /** Answered, failed, or canceled. */
   #isOver = false;
   #subscription: Subscription | undefined;
 
-  constructor(call: SingleReplyCall<unknown>, toError: ToError, onExtraValue: (() => void) | undefined) {
+  constructor(call: SingleReplyCall<unknown>, toError: ToError, onExtraValue: () => void) {
     this.#call = call;
     this.#toError = toError;
     this.#onExtraValue = onExtraValue;
@@ -78,8 +78,8 @@ class FirstValueReply {
     if (this.#isOver) {
       return;
     }
-    // Two, not one: while the source emits in its own loop, a second value shows a mistake.
-    const atMost = take<unknown>(this.#onExtraValue === undefined ? 1 : 2);
+    // Two, not one: a source that ends behind its value completes, and one that emits in its own loop shows a mistake.
+    const atMost = take<unknown>(2);
     try {
       this.#subscription = atMost(source).subscribe({
         next: (message) => this.#next(message),
@@ -96,17 +96,22 @@ class FirstValueReply {
 
   #next(message: unknown): void {
     if (this.#hasAnswered) {
-      this.#onExtraValue?.();
+      this.#onExtraValue();
     } else if (!this.#isOver) {
       this.#hasAnswered = true;
       this.#isOver = true;
       this.#call.succeed(message);
-      this.#unsubscribe();
+      // Later than this step: to interceptors a source that completes behind its value is one that completed, and one
+      // that is unsubscribed is a call that was canceled.
+      queueMicrotask(() => this.#unsubscribe());
     }
   }
 
   #complete(): void {
-    if (!this.#isOver) {
+    if (this.#isOver) {
+      // Ends it from here also when it has ended by itself: a teardown that throws then throws to us.
+      this.#unsubscribe();
+    } else {
       this.#close();
       this.#call.fail(withoutValue(this.#call.spec.path));
     }
