@@ -8,7 +8,7 @@ export { Rpc, type RpcDecorator, type TypedRpcDecorator } from './nest/decorator
 export { type RpcOptions } from './nest/rpc-metadata.accessor.js';
 export { type ConnectHandlers, type RpcHandler, type RpcMany, type RpcSingle } from './nest/handler-types.js';
 export { ConnectContext } from './nest/connect.context.js';
-export { type RpcStream } from './stream/request-stream.js';
+export { type RpcStream } from './stream/message-stream.js';
 export { type MapEachOptions } from './stream/map-each.js';
 export { type Overflow } from './stream/overflow-queue.js';
 export { type ContextKey, ContextValues, createContextKey } from './rpc/context-values.js';

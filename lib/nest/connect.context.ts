@@ -6,7 +6,7 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import { ContextValues } from '../rpc/context-values.js';
 import { type RpcHeaders } from '../rpc/headers.js';
 import { type Peer, type ServerCall } from '../rpc/server-call.js';
-import { type ResponseCredit } from '../stream/readiness.js';
+import { type SendCredit } from '../stream/readiness.js';
 
 /**
  * A call as its handler, and every guard, interceptor and filter around it, sees it.
@@ -18,7 +18,7 @@ export class ConnectContext extends BaseRpcContext<[ServerCall]> {
 
   constructor(
     private readonly call: ServerCall,
-    /** @internal */ readonly credit: ResponseCredit | undefined,
+    /** @internal */ readonly credit: SendCredit | undefined,
     /** @internal Wants to know the instance that the handler is called on. */
     readonly onHandler?: (instance: object) => void,
   ) {

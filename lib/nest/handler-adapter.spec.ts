@@ -4,7 +4,7 @@ import { MemorySingleCall, MemorySource, MemoryStreamCall, turn } from '../../te
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { createMethodSpec } from '../rpc/method-spec.js';
-import { type RpcStream } from '../stream/request-stream.js';
+import { type RpcStream } from '../stream/message-stream.js';
 import { ElizaService } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
 import { type ConnectContext } from './connect.context.js';
 import { CONNECT_TRANSPORT } from './connect-transport-id.js';

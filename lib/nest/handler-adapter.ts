@@ -13,8 +13,8 @@ import {
 } from '../rpc/server-call.js';
 import { type OutboundOptions, sendStream } from '../stream/outbound.js';
 import { type Overflow } from '../stream/overflow-queue.js';
-import { ResponseCredit } from '../stream/readiness.js';
-import { RequestStream, type UnboundedDelivery } from '../stream/request-stream.js';
+import { SendCredit } from '../stream/readiness.js';
+import { MessageStream, type UnboundedDelivery } from '../stream/message-stream.js';
 import { sendSingle } from '../stream/single.js';
 import { ConnectContext } from './connect.context.js';
 import { type ExceptionMapper } from './exception-mapper.js';
@@ -97,8 +97,8 @@ class HandlerAdapter {
     }
   }
 
-  stream(data: (credit: ResponseCredit) => unknown, call: StreamReplyCall<unknown>): void {
-    const credit = new ResponseCredit(call);
+  stream(data: (credit: SendCredit) => unknown, call: StreamReplyCall<unknown>): void {
+    const credit = new SendCredit(call);
     const context = new ConnectContext(call, credit);
     this.settings.hooks.run(context, call, () => {
       sendStream(this.#call(data(credit), context), call, credit, this.#outbound);
@@ -108,10 +108,10 @@ class HandlerAdapter {
   requests(
     source: MessageSource<unknown>,
     call: ServerCall,
-    credit: ResponseCredit | undefined,
-  ): RequestStream<unknown> {
+    credit: SendCredit | undefined,
+  ): MessageStream<unknown> {
     const unbounded = this.#hasWarned ? undefined : this.#unbounded;
-    return new RequestStream(source, { path: this.spec.path, credit, unbounded, call });
+    return new MessageStream(source, { path: this.spec.path, credit, unbounded, call });
   }
 
   #sendSingle(data: unknown, context: ConnectContext, call: SingleReplyCall<unknown>): void {

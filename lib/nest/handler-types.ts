@@ -11,7 +11,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import { type Observable } from 'rxjs';
-import { type RpcStream } from '../stream/request-stream.js';
+import { type RpcStream } from '../stream/message-stream.js';
 import { type ConnectContext } from './connect.context.js';
 
 type Input<M> = M extends { readonly input: infer D extends DescMessage } ? MessageShape<D> : never;

@@ -7,7 +7,7 @@
 import { isObservable } from 'rxjs';
 import { creditedObservable } from '../stream/credited-observable.js';
 import { isIterable, isPromiseLike } from '../stream/handler-result.js';
-import { type ResponseCredit } from '../stream/readiness.js';
+import { type SendCredit } from '../stream/readiness.js';
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -15,13 +15,13 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
 export function withCredit(handler: Handler, contextIndex: number): Handler {
   return function (this: unknown, ...args: unknown[]): unknown {
     const result = handler.apply(this, args);
-    const context = args[contextIndex] as { readonly credit?: ResponseCredit } | undefined;
+    const context = args[contextIndex] as { readonly credit?: SendCredit } | undefined;
     // Without a context it is a test that calls the method itself, and expects what the method returns.
     return context?.credit === undefined ? result : toStream(result, context.credit);
   };
 }
 
-function toStream(result: unknown, credit: ResponseCredit): unknown {
+function toStream(result: unknown, credit: SendCredit): unknown {
   if (isPromiseLike(result)) {
     return result.then((resolved) => toStream(resolved, credit));
   }

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { filter, lastValueFrom, map, Subscription, take, toArray } from 'rxjs';
 import { MemoryStreamCall, turn, until } from '../../test/support/memory-flow.js';
 import { creditedObservable } from './credited-observable.js';
-import { ResponseCredit } from './readiness.js';
+import { SendCredit } from './readiness.js';
 
 function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
@@ -40,7 +40,7 @@ const KINDS = ['sync', 'async'] as const;
 /** As an interceptor and the outbound side would have it. */
 function piped(window: number, iterable: Iterable<number> | AsyncIterable<number>) {
   const call = new MemoryStreamCall({ window });
-  const credit = new ResponseCredit(call);
+  const credit = new SendCredit(call);
   const subscription = creditedObservable(iterable, credit)
     .pipe(map((value) => value * 2))
     .subscribe((value) => call.write(call.encode(value)));
@@ -182,7 +182,7 @@ describe('creditedObservable', () => {
       }
     }
     const onLateError = jest.fn();
-    const observable = creditedObservable(body(), new ResponseCredit(call), onLateError);
+    const observable = creditedObservable(body(), new SendCredit(call), onLateError);
     running.add(observable.subscribe(() => log.push('value')));
     call.grant(1);
     expect(log).toEqual(['still running', 'returned']);

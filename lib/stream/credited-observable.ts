@@ -5,7 +5,7 @@
  * reaches the generator around the operators, not through them.
  */
 import { Observable } from 'rxjs';
-import { type ResponseCredit } from './readiness.js';
+import { type SendCredit } from './readiness.js';
 import { IterablePump } from './iterable-pump.js';
 
 /**
@@ -18,7 +18,7 @@ import { IterablePump } from './iterable-pump.js';
  */
 export function creditedObservable<T>(
   iterable: AsyncIterable<T> | Iterable<T>,
-  credit: ResponseCredit | undefined,
+  credit: SendCredit | undefined,
   onLateError: (error: unknown) => void = ignore,
 ): Observable<T> {
   return new Observable<T>((subscriber) => {

@@ -7,8 +7,8 @@ import { lastValueFrom, Observable, toArray } from 'rxjs';
 import { MemorySingleCall, MemorySource, MemoryStreamCall } from '../../test/support/memory-flow.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { sendStream } from './outbound.js';
-import { ResponseCredit } from './readiness.js';
-import { RequestStream } from './request-stream.js';
+import { SendCredit } from './readiness.js';
+import { MessageStream } from './message-stream.js';
 import { sendSingle } from './single.js';
 
 let foreign: typeof import('rxjs');
@@ -36,7 +36,7 @@ describe('Observables of another copy of RxJS', () => {
     const call = new MemoryStreamCall();
     const torn = jest.fn();
     const source = foreign.concat(foreign.of(1, 2), foreign.NEVER).pipe(foreign.finalize(torn));
-    sendStream(source, call, new ResponseCredit(call), {
+    sendStream(source, call, new SendCredit(call), {
       overflow: 'buffer',
       bufferBytes: 1,
       toError: () => new ConnectError('unexpected'),
@@ -47,11 +47,11 @@ describe('Observables of another copy of RxJS', () => {
   });
 
   it('are inner streams of mapEach, and their operators take request streams', async () => {
-    const mapped = new RequestStream(MemorySource.of([1, 2]), { path: '/a/b' }).mapEach((value) =>
+    const mapped = new MessageStream(MemorySource.of([1, 2]), { path: '/a/b' }).mapEach((value) =>
       foreign.of(value, value * 10),
     );
     await expect(lastValueFrom(mapped.pipe(toArray()))).resolves.toEqual([1, 10, 2, 20]);
-    const requests = new RequestStream(MemorySource.of([1, 2]), { path: '/a/b' });
+    const requests = new MessageStream(MemorySource.of([1, 2]), { path: '/a/b' });
     const piped = foreign.map((value: number) => value + 1)(requests);
     await expect(foreign.lastValueFrom(piped.pipe(foreign.toArray()))).resolves.toEqual([2, 3]);
   });

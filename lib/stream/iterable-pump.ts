@@ -6,7 +6,7 @@
  *
  * The iterator always learns of its end: it finishes by itself, or `return()` is called, once.
  */
-import { type CreditWaiter, type ResponseCredit } from './readiness.js';
+import { type CreditWaiter, type SendCredit } from './readiness.js';
 
 /** Where the values go. */
 export interface PumpTarget<T> {
@@ -18,7 +18,7 @@ export interface PumpTarget<T> {
 /** What holds a pump back, and who hears of its last words. */
 export interface PumpOptions {
   /** `undefined` when nothing holds it back. */
-  readonly credit: ResponseCredit | undefined;
+  readonly credit: SendCredit | undefined;
   /** Told of what `return()` throws or rejects with: the target has gone by then. */
   onLateError(error: unknown): void;
 }

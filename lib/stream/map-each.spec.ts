@@ -17,8 +17,8 @@ import { MemorySource, MemoryStreamCall, turn } from '../../test/support/memory-
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { type MapEachOptions } from './map-each.js';
-import { ResponseCredit } from './readiness.js';
-import { RequestStream } from './request-stream.js';
+import { SendCredit } from './readiness.js';
+import { MessageStream } from './message-stream.js';
 
 const PATH = '/test.v1.TestService/Call';
 
@@ -31,7 +31,7 @@ function mapEach<T, R>(
   project: (value: T, index: number) => ObservableInput<R>,
   options?: MapEachOptions,
 ): Observable<unknown> {
-  return new RequestStream(source, { path: PATH }).mapEach(project, options);
+  return new MessageStream(source, { path: PATH }).mapEach(project, options);
 }
 
 function record<T>(observable: Observable<T>): { log: unknown[]; unsubscribe: () => void } {
@@ -223,9 +223,9 @@ describe('mapEach', () => {
 /** Each message becomes one response, written as the outbound side would. */
 function bidi(window: number, project: (value: number) => ObservableInput<number>, concurrency = 1) {
   const call = new MemoryStreamCall({ window, kind: 'bidi_streaming' });
-  const credit = new ResponseCredit(call);
+  const credit = new SendCredit(call);
   const source = MemorySource.of(numbers(100));
-  const requests = new RequestStream(source, { path: PATH, credit });
+  const requests = new MessageStream(source, { path: PATH, credit });
   const subscription = requests
     .mapEach(project, { concurrency })
     .pipe(map((value) => call.write(call.encode(value))))

@@ -12,7 +12,7 @@ import { type ConnectError } from '../rpc/connect-error.js';
 import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
 import { creditedObservable } from './credited-observable.js';
 import { isIterable } from './handler-result.js';
-import { type CreditWaiter, type ResponseCredit } from './readiness.js';
+import { type CreditWaiter, type SendCredit } from './readiness.js';
 
 /** Settings of `mapEach`. */
 export interface MapEachOptions {
@@ -36,7 +36,7 @@ export interface MapEachPlan<T, R> {
   project(value: T, index: number): ObservableInput<R>;
   readonly concurrency: number;
   /** The credit of the response, where that is a stream too. */
-  readonly credit: ResponseCredit | undefined;
+  readonly credit: SendCredit | undefined;
 }
 
 /** One subscription of a `mapEach`: pulls, projects, and merges what the inner streams emit. */

@@ -18,8 +18,8 @@ import { MemorySource, MemoryStreamCall, turn, until } from '../../test/support/
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { type OutboundOptions, sendStream } from './outbound.js';
-import { ResponseCredit } from './readiness.js';
-import { RequestStream } from './request-stream.js';
+import { SendCredit } from './readiness.js';
+import { MessageStream } from './message-stream.js';
 
 const failure = new Error('planned');
 
@@ -42,7 +42,7 @@ function send(
   { window = Infinity, ...options }: Partial<OutboundOptions> & { window?: number } = {},
 ) {
   const call = new MemoryStreamCall({ window });
-  const credit = new ResponseCredit(call);
+  const credit = new SendCredit(call);
   const toError = jest.fn((error: unknown) =>
     ConnectError.is(error) ? error : new ConnectError('masked', { code: Code.Internal, cause: error }),
   );
@@ -67,7 +67,7 @@ const SHAPES: [name: string, make: (values: readonly unknown[]) => unknown][] = 
   ['an array', (values) => values],
   ['a generator', (values) => values.values()],
   ['a promise of an array', (values) => Promise.resolve(values)],
-  ['a request stream', (values) => new RequestStream(MemorySource.of(values), { path: '/a/b' })],
+  ['a request stream', (values) => new MessageStream(MemorySource.of(values), { path: '/a/b' })],
 ];
 
 describe('sendStream', () => {
@@ -188,7 +188,7 @@ describe('sendStream', () => {
   it.each(SHAPES)('sends nothing of %s when the call was canceled before', async (_, make) => {
     const call = new MemoryStreamCall();
     call.cancel();
-    sendStream(make(numbers(3)), call, new ResponseCredit(call), {
+    sendStream(make(numbers(3)), call, new SendCredit(call), {
       overflow: 'buffer',
       bufferBytes: 1,
       toError: () => new ConnectError('unexpected'),
@@ -308,7 +308,7 @@ describe('sendStream of an Observable', () => {
       }
       write(encoded);
     };
-    sendStream(subject, call, new ResponseCredit(call), {
+    sendStream(subject, call, new SendCredit(call), {
       overflow: 'buffer',
       bufferBytes: 100,
       toError: () => new ConnectError('unexpected'),
@@ -332,7 +332,7 @@ describe('sendStream of an Observable', () => {
       }
       write(encoded);
     };
-    sendStream(subject, call, new ResponseCredit(call), {
+    sendStream(subject, call, new SendCredit(call), {
       overflow: 'buffer',
       bufferBytes: 100,
       toError: () => new ConnectError('unexpected'),
@@ -367,7 +367,7 @@ describe('sendStream of an Observable', () => {
       call.cancel();
       return torn;
     });
-    sendStream(source, call, new ResponseCredit(call), {
+    sendStream(source, call, new SendCredit(call), {
       overflow: 'buffer',
       bufferBytes: 100,
       toError: () => new ConnectError('unexpected'),
@@ -539,7 +539,7 @@ describe('sendStream of an iterable', () => {
 describe('sendStream and drained()', () => {
   it('lets a producer pace itself to what the peer takes', async () => {
     const call = new MemoryStreamCall({ window: 2 });
-    const credit = new ResponseCredit(call);
+    const credit = new SendCredit(call);
     let produced = 0;
     const paced = new Observable<number>((subscriber) => {
       void (async () => {

@@ -1,5 +1,5 @@
 /**
- * What a handler returns, as the response stream of a call.
+ * A stream of the application's on its way out: what a handler returns, or the requests of a client.
  *
  *   Observable            push: what the peer does not take waits in a queue bounded in bytes
  *   generator, iterable   pull: asked for the next message only while the peer takes more
@@ -10,19 +10,36 @@
 import { isObservable, type Observable, type Subscription, takeWhile } from 'rxjs';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
-import { type EncodedMessage } from '../rpc/message-flow.js';
-import { type StreamReplyCall } from '../rpc/server-call.js';
+import { type EncodedMessage, type MessageSink } from '../rpc/message-flow.js';
+import { type MethodSpec } from '../rpc/method-spec.js';
 import { describeResult, isIterable, isPromiseLike } from './handler-result.js';
 import { IterablePump, type PumpTarget } from './iterable-pump.js';
 import { type Overflow, OverflowQueue } from './overflow-queue.js';
-import { type Backlog, type ResponseCredit } from './readiness.js';
+import { type Backlog, type SendCredit } from './readiness.js';
 
-/** How a response stream is sent. */
+/** The call that a stream is sent on. */
+export interface OutboundCall extends MessageSink<unknown> {
+  readonly spec: MethodSpec;
+  /** Names the one function that is told when the call is over and wants no more messages. */
+  onCancel(listener: () => void): void;
+}
+
+/** What the application is told of its mistakes. */
+export interface StreamMistakes {
+  /** The value is no stream. */
+  unstreamable(path: string, value: unknown): ConnectError;
+  /** The queue of a push Observable is full. */
+  overflown(path: string, bufferBytes: number): ConnectError;
+}
+
+/** How a stream is sent. */
 export interface OutboundOptions {
   /** For Observables; iterables never overflow. */
   readonly overflow: Overflow;
   /** Largest sum of encoded messages that wait here because the peer does not read, in bytes. */
   readonly bufferBytes: number;
+  /** Default: in the words of a handler. */
+  readonly mistakes?: StreamMistakes | undefined;
   /**
    * Turns what a handler threw into what its caller may see. Also given what the handler's stream throws
    * when nobody can be told any more, so that it can be logged. Must not throw.
@@ -31,18 +48,18 @@ export interface OutboundOptions {
 }
 
 /**
- * Sends what a handler returned: an Observable, an async iterable (generator), an iterable, or a promise of
- * one of them. Anything else fails the call with `internal`.
+ * Sends an Observable, an async iterable (generator), an iterable, or a promise of one of them. Anything else
+ * fails the call.
  *
  * Takes the call's one `onCancel`, and ends the credit when the call is over.
  */
 export function sendStream(
   result: unknown,
-  call: StreamReplyCall<unknown>,
-  credit: ResponseCredit,
+  call: OutboundCall,
+  credit: SendCredit,
   options: OutboundOptions,
 ): void {
-  const reply = new StreamReply(call, credit, options);
+  const reply = new OutboundStream(call, credit, options);
   call.onCancel(() => reply.cancel());
   if (isPromiseLike(result)) {
     Promise.resolve(result).then(
@@ -54,9 +71,9 @@ export function sendStream(
   }
 }
 
-class StreamReply implements Backlog {
-  readonly #call: StreamReplyCall<unknown>;
-  readonly #credit: ResponseCredit;
+class OutboundStream implements Backlog {
+  readonly #call: OutboundCall;
+  readonly #credit: SendCredit;
   readonly #options: OutboundOptions;
   readonly #queue: OverflowQueue;
   #isFlushing = false;
@@ -66,7 +83,7 @@ class StreamReply implements Backlog {
   #subscription: Subscription | undefined;
   #pump: IterablePump<unknown> | undefined;
 
-  constructor(call: StreamReplyCall<unknown>, credit: ResponseCredit, options: OutboundOptions) {
+  constructor(call: OutboundCall, credit: SendCredit, options: OutboundOptions) {
     this.#call = call;
     this.#credit = credit;
     this.#options = options;
@@ -86,8 +103,12 @@ class StreamReply implements Backlog {
       });
       this.#pump.run(result);
     } else {
-      this.#abandon(unstreamable(this.#call.spec.path, result));
+      this.#abandon(this.#mistakes.unstreamable(this.#call.spec.path, result));
     }
+  }
+
+  get #mistakes(): StreamMistakes {
+    return this.#options.mistakes ?? HANDLER_MISTAKES;
   }
 
   /** The producer failed: what it gave before is delivered first. */
@@ -162,7 +183,7 @@ class StreamReply implements Backlog {
     if (this.#call.isReady && this.#queue.isEmpty && !this.#isFlushing) {
       this.#call.write(encoded);
     } else if (!this.#queue.offer(encoded)) {
-      this.#abandon(overflown(this.#call.spec.path, this.#options.bufferBytes));
+      this.#abandon(this.#mistakes.overflown(this.#call.spec.path, this.#options.bufferBytes));
     }
   }
 
@@ -240,19 +261,18 @@ class StreamReply implements Backlog {
   }
 }
 
-function unstreamable(path: string, result: unknown): ConnectError {
-  return new ConnectError(
-    `${path} answers with a stream, but its handler returned ${describeResult(result)}. ` +
-      'Return an Observable, an async generator, an iterable, or a promise of one of them',
-    { code: Code.Internal },
-  );
-}
-
-function overflown(path: string, bufferBytes: number): ConnectError {
-  return new ConnectError(
-    `${path} emits faster than its caller reads, and its buffer of ${bufferBytes} bytes is full. ` +
-      'Raise bufferBytes, choose another overflow policy, return an async generator, ' +
-      'or pace the producer with context.drained()',
-    { code: Code.ResourceExhausted },
-  );
-}
+const HANDLER_MISTAKES: StreamMistakes = Object.freeze({
+  unstreamable: (path: string, value: unknown) =>
+    new ConnectError(
+      `${path} answers with a stream, but its handler returned ${describeResult(value)}. ` +
+        'Return an Observable, an async generator, an iterable, or a promise of one of them',
+      { code: Code.Internal },
+    ),
+  overflown: (path: string, bufferBytes: number) =>
+    new ConnectError(
+      `${path} emits faster than its caller reads, and its buffer of ${bufferBytes} bytes is full. ` +
+        'Raise bufferBytes, choose another overflow policy, return an async generator, ' +
+        'or pace the producer with context.drained()',
+      { code: Code.ResourceExhausted },
+    ),
+});

@@ -1,10 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryStreamCall, turn } from '../../test/support/memory-flow.js';
-import { ResponseCredit } from './readiness.js';
+import { SendCredit } from './readiness.js';
 
-function stalled(): { call: MemoryStreamCall; credit: ResponseCredit } {
+function stalled(): { call: MemoryStreamCall; credit: SendCredit } {
   const call = new MemoryStreamCall({ window: 0 });
-  return { call, credit: new ResponseCredit(call) };
+  return { call, credit: new SendCredit(call) };
 }
 
 /** A listener that uses up one message of credit, and its name in a list. */
@@ -15,10 +15,10 @@ function writer(call: MemoryStreamCall, log: string[], name: string): () => void
   };
 }
 
-describe('ResponseCredit', () => {
+describe('SendCredit', () => {
   it('calls at once while the sink is ready', () => {
     const listener = jest.fn();
-    new ResponseCredit(new MemoryStreamCall()).whenReady(listener);
+    new SendCredit(new MemoryStreamCall()).whenReady(listener);
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
@@ -72,14 +72,14 @@ describe('ResponseCredit', () => {
   });
 
   it('is not ready while something is queued in front, whatever the sink says', () => {
-    const credit = new ResponseCredit(new MemoryStreamCall());
+    const credit = new SendCredit(new MemoryStreamCall());
     credit.setBacklog({ isEmpty: false, flush: () => undefined });
     expect(credit.isReady).toBe(false);
   });
 
   describe('drained()', () => {
     it('resolves at once while the sink is ready', async () => {
-      await expect(new ResponseCredit(new MemoryStreamCall()).drained()).resolves.toBeUndefined();
+      await expect(new SendCredit(new MemoryStreamCall()).drained()).resolves.toBeUndefined();
     });
 
     it('resolves when the sink becomes ready, again and again', async () => {

@@ -1,5 +1,5 @@
 /**
- * The credit of one response: everybody who produces for it asks here whether the peer takes more.
+ * The credit of one stream on its way out: everybody who produces for it asks here whether the peer takes more.
  *
  * A sink has one listener, but several wait for it: the queue of a push Observable, the pump of a generator,
  * `mapEach` on the request side, and `context.drained()`. What is queued already leaves first.
@@ -25,7 +25,7 @@ export interface Backlog {
  * Once the call is over there is nothing left to wait for: {@link isReady} is true, and everybody who
  * waited is called.
  */
-export class ResponseCredit {
+export class SendCredit {
   readonly #sink: Pick<MessageSink<never>, 'isReady' | 'onReady'>;
   /** In the order in which they came; those that a round leaves out are first in the next one. */
   readonly #waiters = new Set<Waiter>();

@@ -6,7 +6,7 @@ import {
   type SayRequest,
 } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
 import { file_connectrpc_eliza_v1_eliza } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { type RpcStream } from '../../stream/request-stream.js';
+import { type RpcStream } from '../../stream/message-stream.js';
 import { ConnectConfigError } from '../connect-config.error.js';
 import { ConnectService } from './connect-service.decorator.js';
 import { Rpc } from './rpc.decorator.js';

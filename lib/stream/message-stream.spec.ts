@@ -3,12 +3,12 @@ import { concatMap, defer, from, lastValueFrom, map, type Observable, take, toAr
 import { MemorySource, turn } from '../../test/support/memory-flow.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
-import { RequestStream, type RpcStream } from './request-stream.js';
+import { MessageStream, type RpcStream } from './message-stream.js';
 
 const PATH = '/test.v1.TestService/Call';
 
 function stream<T>(source: MemorySource<T>): RpcStream<T> {
-  return new RequestStream(source, { path: PATH });
+  return new MessageStream(source, { path: PATH });
 }
 
 function numbers(count: number): number[] {
@@ -37,7 +37,7 @@ const WAYS: [name: string, consume: (requests: RpcStream<number>) => Promise<unk
   ['mapEach', (requests) => lastValueFrom(requests.mapEach((value) => [value]).pipe(take(1)))],
 ];
 
-describe('RequestStream', () => {
+describe('MessageStream', () => {
   it.each(WAYS)('touches the source only when it is consumed: %s', async (_, consume) => {
     const source = new MemorySource([1, 2]);
     const requests = stream(source);
@@ -88,7 +88,7 @@ describe('RequestStream', () => {
   });
 });
 
-describe('RequestStream, subscribed', () => {
+describe('MessageStream, subscribed', () => {
   it('delivers 100,000 messages in order without growing the stack', async () => {
     const requests = stream(MemorySource.of(numbers(100_000)));
     await expect(lastValueFrom(requests.pipe(toArray()))).resolves.toEqual(numbers(100_000));
@@ -141,7 +141,7 @@ describe('RequestStream, subscribed', () => {
 
 function watched(source: MemorySource<number>, hasAnswered = (): boolean => false) {
   const onWarn = jest.fn();
-  const requests = new RequestStream(source, {
+  const requests = new MessageStream(source, {
     path: PATH,
     unbounded: { warnBytes: 100, onWarn },
     call: {
@@ -153,7 +153,7 @@ function watched(source: MemorySource<number>, hasAnswered = (): boolean => fals
   return { requests, onWarn };
 }
 
-describe('RequestStream, delivered without bound', () => {
+describe('MessageStream, delivered without bound', () => {
   // Ten bytes a message: the eleventh is over the limit.
   it.each([
     [10, 0],
@@ -189,7 +189,7 @@ async function readAll<T>(requests: AsyncIterable<T>): Promise<T[]> {
   return result;
 }
 
-describe('RequestStream, iterated', () => {
+describe('MessageStream, iterated', () => {
   it('delivers 100,000 messages in order', async () => {
     await expect(readAll(stream(MemorySource.of(numbers(100_000))))).resolves.toEqual(numbers(100_000));
   });

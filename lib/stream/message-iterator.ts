@@ -14,7 +14,7 @@ interface PendingNext<T> {
 }
 
 /** Iterates over a source. `next()` may be called several times at once; the answers come in order. */
-export class RequestIterator<T> implements AsyncIterableIterator<T, undefined> {
+export class MessageIterator<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: MessageSource<T>;
   readonly #pending = new Fifo<PendingNext<T>>();
   #isPulling = false;

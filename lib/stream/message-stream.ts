@@ -1,5 +1,6 @@
 /**
- * The stream of messages that a handler is given: an Observable and an async iterable in one object.
+ * A stream of messages from the peer, an Observable and an async iterable in one object: the requests that a handler is
+ * given, or the replies that a client gets.
  *
  * Cold and single-use: nothing is read off the wire before it is consumed, so that async guards lose
  * nothing, and what was read cannot be read again. `for await` and `mapEach` hold the peer back; plain
@@ -9,8 +10,8 @@ import { Observable, type ObservableInput, type ObservedValueOf, type Subscriber
 import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
 import { type ServerCall } from '../rpc/server-call.js';
 import { MapEachRun, type MapEachOptions, resolveConcurrency } from './map-each.js';
-import { type ResponseCredit } from './readiness.js';
-import { RequestIterator } from './request-iterator.js';
+import { type SendCredit } from './readiness.js';
+import { MessageIterator } from './message-iterator.js';
 
 /**
  * Messages from the peer. Consume them once, in one of three ways:
@@ -48,23 +49,25 @@ export interface UnboundedDelivery {
 }
 
 /** What a stream needs besides its source. */
-export interface RequestStreamOptions {
+export interface MessageStreamOptions {
   /** The method's path, for messages to the developer. */
   readonly path: string;
   /** The credit of the response, where that is a stream too: `mapEach` waits for it. */
-  readonly credit?: ResponseCredit | undefined;
+  readonly credit?: SendCredit | undefined;
   readonly unbounded?: UnboundedDelivery | undefined;
+  /** What to do instead of consuming the stream twice. Default: RxJS's `share()`. */
+  readonly onceHint?: string;
   /** Once it is answered, nobody is waiting for the handler, and there is nothing to warn of. */
   readonly call?: Pick<ServerCall, 'isAnswered'>;
 }
 
 /** {@link RpcStream} over a message source. */
-export class RequestStream<T> extends Observable<T> implements RpcStream<T> {
+export class MessageStream<T> extends Observable<T> implements RpcStream<T> {
   readonly #source: MessageSource<T>;
-  readonly #options: RequestStreamOptions;
+  readonly #options: MessageStreamOptions;
   #isConsumed = false;
 
-  constructor(source: MessageSource<T>, options: RequestStreamOptions) {
+  constructor(source: MessageSource<T>, options: MessageStreamOptions) {
     super((subscriber) => this.#deliver(subscriber));
     this.#source = source;
     this.#options = options;
@@ -90,7 +93,7 @@ export class RequestStream<T> extends Observable<T> implements RpcStream<T> {
       return new FailedIterator<T>(this.#consumedTwice());
     }
     this.#consume();
-    return new RequestIterator(this.#source);
+    return new MessageIterator(this.#source);
   }
 
   #deliver(subscriber: Subscriber<T>): void {
@@ -109,10 +112,12 @@ export class RequestStream<T> extends Observable<T> implements RpcStream<T> {
   #consumedTwice(): Error {
     return new Error(
       `the messages of ${this.#options.path} were consumed twice: a stream from the wire can be subscribed, ` +
-        'iterated or mapped only once. Use share() for several subscribers, and no retry() or repeat()',
+        `iterated or mapped only once. ${this.#options.onceHint ?? ONCE_HINT}`,
     );
   }
 }
+
+const ONCE_HINT = 'Use share() for several subscribers, and no retry() or repeat()';
 
 /** A plain subscription: takes the next message as soon as one is delivered. */
 class Delivery<T> implements MessageConsumer<T> {
@@ -122,7 +127,7 @@ class Delivery<T> implements MessageConsumer<T> {
   constructor(
     private readonly source: MessageSource<T>,
     private readonly subscriber: Subscriber<T>,
-    private readonly options: RequestStreamOptions,
+    private readonly options: MessageStreamOptions,
   ) {}
 
   start(): void {
