@@ -45,6 +45,27 @@ describe('CompressionTable.forRequest (gRPC, "Compression"; Connect protocol, "U
   });
 });
 
+describe('CompressionTable.ofResponse (gRPC, "Compression"; Connect protocol, "Unary-Response")', () => {
+  it.each([
+    ['gzip', gzip],
+    ['GZIP', gzip],
+    ['identity', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('knows %j', (name, compression) => {
+    expect(table.ofResponse(name)).toBe(compression);
+  });
+
+  it('refuses what was not offered with internal: it is the fault of the server', () => {
+    expect(() => table.ofResponse('snappy')).toThrow(
+      expect.objectContaining({
+        code: Code.Internal,
+        rawMessage: 'unknown compression "snappy": supported are gzip,br',
+      }),
+    );
+  });
+});
+
 describe('CompressionTable.forResponse (gRPC, "Compression"; RFC 9110, section 12.5.3)', () => {
   it.each([
     ['gzip', gzip],

@@ -35,17 +35,15 @@ export class CompressionTable {
    * @throws ConnectError `unimplemented`, with the names that are supported.
    */
   forRequest(name: string | undefined): Compression | undefined {
-    if (name === undefined || isIdentity(name)) {
-      return undefined;
-    }
-    // "All content codings are case-insensitive." (RFC 9110, section 8.4.1)
-    const compression = this.#byName.get(name) ?? this.#byName.get(name.toLowerCase());
-    if (compression === undefined) {
-      throw new ConnectError(`unknown compression "${name}": supported are ${this.#names || 'none'}`, {
-        code: Code.Unimplemented,
-      });
-    }
-    return compression;
+    return this.#declared(name, Code.Unimplemented);
+  }
+
+  /**
+   * @param name As the response declares it; `undefined` and `"identity"` mean none.
+   * @throws ConnectError `internal`: a server must not use what its client does not accept.
+   */
+  ofResponse(name: string | undefined): Compression | undefined {
+    return this.#declared(name, Code.Internal);
   }
 
   /**
@@ -64,6 +62,20 @@ export class CompressionTable {
       }
     }
     return undefined;
+  }
+
+  #declared(name: string | undefined, unknownCode: Code): Compression | undefined {
+    if (name === undefined || isIdentity(name)) {
+      return undefined;
+    }
+    // "All content codings are case-insensitive." (RFC 9110, section 8.4.1)
+    const compression = this.#byName.get(name) ?? this.#byName.get(name.toLowerCase());
+    if (compression === undefined) {
+      throw new ConnectError(`unknown compression "${name}": supported are ${this.#names || 'none'}`, {
+        code: unknownCode,
+      });
+    }
+    return compression;
   }
 }
 

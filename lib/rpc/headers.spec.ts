@@ -77,6 +77,11 @@ describe('RpcHeaders', () => {
     expect(headers.toList()).toEqual(['a', '1', 'a', '2', 'b', '3']);
   });
 
+  it('adds all of a bag with more values than a call has arguments', () => {
+    const many = RpcHeaders.fromWire(Array.from({ length: 600_000 }, () => 'x'));
+    expect(new RpcHeaders().appendAll(many).size).toBe(300_000);
+  });
+
   describe('from the wire', () => {
     it('lowers names and leaves pseudo-headers out', () => {
       const headers = RpcHeaders.fromWire([':path', '/a', 'X-A', '1', ':method', 'POST', 'x-a', '2']);

@@ -140,7 +140,10 @@ export class RpcHeaders implements Iterable<[name: string, value: string]> {
 
   /** Adds all of another bag's values to this one. */
   appendAll(other: RpcHeaders): this {
-    this.#pairs.push(...other.#pairs);
+    // Not push(...pairs): a peer may send more of them than a call has arguments.
+    for (const text of other.#pairs) {
+      this.#pairs.push(text);
+    }
     return this;
   }
 

@@ -187,4 +187,15 @@ describe('TimerWheel', () => {
     expect(onExpire).toHaveBeenCalledTimes(50_000);
     expect(wheel.size).toBe(0);
   });
+
+  it('goes on ticking when a test that faked the timers has put the real ones back', async () => {
+    const wheel = new TimerWheel();
+    const forgotten = start(wheel, 60_000);
+    jest.useRealTimers();
+    await new Promise<void>((resolve) => {
+      wheel.start(new WheelTimer(resolve), 1);
+    });
+    expect(forgotten.timer.slot).toBeDefined();
+    forgotten.timer.cancel();
+  });
 });

@@ -71,12 +71,33 @@ class Slot {
   }
 }
 
+/** An interval that knows whose it is: one that a test faked never ticks again when the test puts the real one back. */
+class Ticker {
+  readonly #interval: NodeJS.Timeout;
+  readonly #start = setInterval;
+  readonly #clear = clearInterval;
+
+  constructor(onTick: () => void) {
+    this.#interval = setInterval(onTick, TICK_MS);
+    // Never holds the process: what waits for an answer holds a socket.
+    this.#interval.unref();
+  }
+
+  isOf(start: typeof setInterval): boolean {
+    return this.#start === start;
+  }
+
+  stop(): void {
+    this.#clear(this.#interval);
+  }
+}
+
 /** The wheel. The library uses {@link timerWheel}; tests make their own. */
 export class TimerWheel {
   readonly #slots = new Map<number, Slot>();
   #waiting = 0;
   #lastTick = 0;
-  #ticker: NodeJS.Timeout | undefined;
+  #ticker: Ticker | undefined;
   readonly #onRemove = (slot: Slot): void => {
     this.#waiting--;
     // A slot years ahead would otherwise stay for years after its only call has ended.
@@ -117,10 +138,10 @@ export class TimerWheel {
   }
 
   #run(): void {
-    if (this.#ticker === undefined) {
+    if (this.#ticker?.isOf(setInterval) !== true) {
+      this.#ticker?.stop();
       this.#lastTick = Math.floor(performance.now() / TICK_MS);
-      // Never holds the process: what waits for an answer holds a socket.
-      this.#ticker = setInterval(() => this.#advance(), TICK_MS).unref();
+      this.#ticker = new Ticker(() => this.#advance());
     }
   }
 
@@ -135,7 +156,7 @@ export class TimerWheel {
     }
     this.#lastTick = now;
     if (this.#waiting === 0) {
-      clearInterval(this.#ticker);
+      this.#ticker?.stop();
       this.#ticker = undefined;
     }
   }

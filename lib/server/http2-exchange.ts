@@ -11,6 +11,7 @@ import {
 } from 'node:http2';
 import { type HeaderList, RpcHeaders } from '../rpc/headers.js';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
+import { addHeaders, createHeaderObject } from '../wire/header-object.js';
 import { type ResponseWriter } from './response-writer.js';
 import { type ExchangeOwner, ServerExchange } from './server-exchange.js';
 
@@ -84,7 +85,7 @@ export class Http2Exchange extends ServerExchange {
   /** @internal node:http2 waits for the trailers. */
   sendTrailers(): void {
     this.#isDelivered = true;
-    this.sink.sendTrailers(objectOf(this.#trailers ?? []));
+    this.sink.sendTrailers(addHeaders(createHeaderObject(), this.#trailers ?? []));
     this.#stopUpload();
   }
 
@@ -118,16 +119,16 @@ export class Http2Exchange extends ServerExchange {
 
   protected sendHead(status: number, headers: HeaderList): void {
     this.sink.on('finish', onFinish);
-    this.#respond(objectOf(headers, status), {});
+    this.#respond(headOf(status, headers), {});
   }
 
   protected sendHeadBeforeTrailers(status: number, headers: HeaderList): void {
     this.sink.on('wantTrailers', onWantTrailers);
-    this.#respond(objectOf(headers, status), { waitForTrailers: true });
+    this.#respond(headOf(status, headers), { waitForTrailers: true });
   }
 
   protected sendWhole(status: number, headers: HeaderList, body: Uint8Array | undefined): void {
-    const head = objectOf(headers, status);
+    const head = headOf(status, headers);
     if (body !== undefined) {
       head['content-length'] = body.length;
     }
@@ -225,32 +226,8 @@ function onClose(this: Carrier): void {
   this[EXCHANGE]?.gone();
 }
 
-type HeaderValues = Record<string, string | number | string[]>;
-
-/**
- * What {@link objectOf} fills. No prototype worth the name, because a header may be called `constructor`; and not
- * `Object.create(null)`, which is a hash table: to fill one and to copy it, as node:http2 does, takes 550 ns, where
- * this takes 85 (four headers, Node 20 and 24 alike), twice in every gRPC call.
- */
-const HeaderObject = function () {} as unknown as new () => HeaderValues;
-HeaderObject.prototype = Object.create(null);
-
-/** Node 20 takes no flat list. */
-function objectOf(list: HeaderList, status?: number): OutgoingHttpHeaders {
-  const headers = new HeaderObject();
-  if (status !== undefined) {
-    headers[':status'] = status;
-  }
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    const name = list[i] ?? '';
-    const value = list[i + 1] ?? '';
-    const existing = headers[name];
-    headers[name] =
-      existing === undefined
-        ? value
-        : Array.isArray(existing)
-          ? [...existing, value]
-          : [String(existing), value];
-  }
-  return headers;
+function headOf(status: number, list: HeaderList): OutgoingHttpHeaders {
+  const headers = createHeaderObject();
+  headers[':status'] = status;
+  return addHeaders(headers, list);
 }

@@ -84,3 +84,8 @@ export function messageTooLarge(bytes: number | undefined, limitBytes: number): 
     code: Code.ResourceExhausted,
   });
 }
+
+/** @param what The body that ended too early. */
+export function truncated(what: 'request' | 'response'): ConnectError {
+  return new ConnectError(`the ${what} ends in the middle of a message`, { code: Code.Internal });
+}

@@ -37,7 +37,7 @@ class PlainCall extends EnvelopedCall {
     route: Route,
     private readonly request: Partial<EnvelopedRequest> | ConnectError,
   ) {
-    super(exchange, route, new MessageFormat(route, protoCodec, Code.Internal));
+    super(exchange, route, MessageFormat.ofServer(route, protoCodec, Code.Internal));
   }
 
   protected readRequest(): EnvelopedRequest {

@@ -10,13 +10,12 @@ import { ConnectError } from '../rpc/connect-error.js';
 import { type HeaderList } from '../rpc/headers.js';
 import { type EncodedMessage } from '../rpc/message-flow.js';
 import { type SingleReplyCall, type StreamReplyCall } from '../rpc/server-call.js';
-import { ENVELOPE_PREFIX_BYTES, encodeEnvelope, FLAG_COMPRESSED, sealEnvelope } from './envelope.js';
-import { EnvelopeReader } from './envelope-reader.js';
+import { EnvelopeReader, truncated } from './envelope-reader.js';
+import { EnvelopeSource, type StreamOwner } from './envelope-source.js';
 import { type Exchange } from './exchange.js';
 import { IncomingCall } from './incoming-call.js';
 import { type MessageFormat } from './message-format.js';
-import { type EnvelopeDecoder, RequestSource } from './request-source.js';
-import { appendHeaders } from './response-headers.js';
+import { appendHeaders } from './metadata-headers.js';
 import { type Route } from './route.js';
 
 /** What the request's headers ask for. */
@@ -30,7 +29,7 @@ export interface EnvelopedRequest {
 
 export abstract class EnvelopedCall
   extends IncomingCall
-  implements SingleReplyCall<unknown>, StreamReplyCall<unknown>, EnvelopeDecoder
+  implements SingleReplyCall<unknown>, StreamReplyCall<unknown>, StreamOwner
 {
   isReady = true;
   #responseCompression: Compression | undefined;
@@ -41,7 +40,7 @@ export abstract class EnvelopedCall
   #request: unknown;
   #hasRequest = false;
   /** Client and bidi streaming. */
-  #source: RequestSource | undefined;
+  #source: EnvelopeSource | undefined;
   #readyListener: (() => void) | undefined;
   #isInvoked = false;
   #hasSentHead = false;
@@ -82,7 +81,7 @@ export abstract class EnvelopedCall
     }
     if (this.route.spec.streamsRequests) {
       this.exchange.pause();
-      this.#source = new RequestSource(this.exchange, this.#reader, this);
+      this.#source = new EnvelopeSource(this.exchange, this.#reader, this);
       this.#invokeWithStream(this.#source);
     }
   }
@@ -137,13 +136,7 @@ export abstract class EnvelopedCall
   }
 
   encode(message: unknown): EncodedMessage {
-    const envelope = this.format.encode(message, ENVELOPE_PREFIX_BYTES);
-    return this.#responseCompression !== undefined && this.#isWorthCompressing(envelope)
-      ? encodeEnvelope(
-          FLAG_COMPRESSED,
-          this.format.compress(envelope.subarray(ENVELOPE_PREFIX_BYTES), this.#responseCompression),
-        )
-      : sealEnvelope(envelope, 0);
+    return this.format.encodeEnvelope(message, this.#responseCompression);
   }
 
   write(message: EncodedMessage): void {
@@ -178,29 +171,22 @@ export abstract class EnvelopedCall
   }
 
   decodeEnvelope(flags: number, payload: Uint8Array): unknown {
-    if ((flags & ~FLAG_COMPRESSED) !== 0) {
-      throw new ConnectError(
-        `unknown flags 0x${flags.toString(16)} in an envelope: only 0x1 (compressed) is known`,
-        {
-          code: Code.Internal,
-        },
-      );
-    }
-    const isCompressed = (flags & FLAG_COMPRESSED) !== 0;
-    if (isCompressed && this.#requestCompression === undefined) {
-      throw new ConnectError('compressed message, but the request declares no compression', {
-        code: Code.Internal,
-      });
-    }
-    return this.format.decode(payload, isCompressed ? this.#requestCompression : undefined);
+    return this.format.decodeEnvelope(flags, payload, this.#requestCompression);
   }
 
-  truncated(): ConnectError {
-    return new ConnectError('the request ends in the middle of a message', { code: Code.Internal });
+  ended(isTruncated: boolean): ConnectError | undefined {
+    return isTruncated ? truncated('request') : undefined;
   }
 
-  requestFailed(error: ConnectError): void {
+  streamFailed(error: ConnectError): ConnectError {
     this.terminate(error);
+    this.exchange.resume();
+    return error;
+  }
+
+  streamAbandoned(): void {
+    // The peer may still be sending; its bytes are read and dropped so that it sees the response.
+    this.exchange.resume();
   }
 
   protected override cancel(reason: ConnectError): void {
@@ -243,10 +229,6 @@ export abstract class EnvelopedCall
     }
   }
 
-  #isWorthCompressing(envelope: Uint8Array): boolean {
-    return envelope.byteLength - ENVELOPE_PREFIX_BYTES >= this.route.options.compressMinBytes;
-  }
-
   #readSingleRequest(): void {
     try {
       for (let payload = this.#reader.read(); payload !== undefined; payload = this.#reader.read()) {
@@ -263,7 +245,7 @@ export abstract class EnvelopedCall
 
   #endSingleRequest(): void {
     if (this.#reader.isMidEnvelope) {
-      this.fail(this.truncated());
+      this.fail(truncated('request'));
     } else if (!this.#hasRequest) {
       this.fail(cardinality('no'));
     } else {
@@ -286,7 +268,7 @@ export abstract class EnvelopedCall
     }
   }
 
-  #invokeWithStream(source: RequestSource): void {
+  #invokeWithStream(source: EnvelopeSource): void {
     const { handler } = this.route;
     try {
       if (handler.kind === 'client_streaming' || handler.kind === 'bidi_streaming') {

@@ -13,7 +13,7 @@ import { MessageFormat } from './message-format.js';
 
 function formatOf(codec: Codec, options: TestRouteOptions = {}, corruptDataCode = Code.Internal) {
   const route = createTestRoute(echo('unary'), options);
-  return { route, format: new MessageFormat(route, codec, corruptDataCode) };
+  return { route, format: MessageFormat.ofServer(route, codec, corruptDataCode) };
 }
 
 function codecThatThrows(error: unknown): Codec {

@@ -18,7 +18,7 @@ import { ConnectError } from '../../lib/rpc/connect-error.js';
 import { type HeaderList, RpcHeaders } from '../../lib/rpc/headers.js';
 import { canonicalContentType } from '../../lib/server/content-type.js';
 import { EnvelopeReader, maxPayloadBytes } from '../../lib/wire/envelope-reader.js';
-import { appendHeaders, isReservedHeader } from '../../lib/wire/response-headers.js';
+import { appendHeaders, isReservedHeader } from '../../lib/wire/metadata-headers.js';
 import { chunked } from './arbitraries.js';
 import { fuzz } from './settings.js';
 

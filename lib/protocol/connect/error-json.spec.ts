@@ -3,7 +3,8 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { Code, CODES, codeToName } from '../../rpc/code.js';
 import { ConnectError } from '../../rpc/connect-error.js';
-import { errorToJson } from './error-json.js';
+import { RpcHeaders } from '../../rpc/headers.js';
+import { errorFromJson, errorToJson } from './error-json.js';
 
 function jsonOf(error: ConnectError): string {
   return JSON.stringify(errorToJson(error));
@@ -97,5 +98,72 @@ describe('errorToJson (Connect protocol, "Error Details")', () => {
   ])('with a send limit of %d bytes keeps %d details of eight characters', (limit, count) => {
     const error = new ConnectError('', { details: [{ type: 'a.B', value: new Uint8Array(6) }] });
     expect(errorToJson(error, limit).details ?? []).toHaveLength(count);
+  });
+});
+
+function read(json: Readonly<Record<string, unknown>>): ConnectError {
+  return errorFromJson(json, { fallbackCode: Code.DataLoss, metadata: new RpcHeaders({ 'x-a': '1' }) });
+}
+
+describe('errorFromJson (Connect protocol, "Error Codes")', () => {
+  it.each(CODES)('reads code %d by its name', (code) => {
+    expect(read({ code: codeToName(code) }).code).toBe(code);
+  });
+
+  it.each([undefined, null, 'foobar', 'NOT_FOUND', 'CODE_NOT_FOUND', '', 5, {}, '__proto__'])(
+    'takes the fallback for the code %j, and keeps the rest',
+    (code) => {
+      const error = read({ code, message: 'oops', details: [{ type: 'a.B', value: '' }] });
+      expect([error.code, error.rawMessage, error.details.length]).toEqual([Code.DataLoss, 'oops', 1]);
+    },
+  );
+
+  it.each([undefined, null, 17, ['x'], {}])('reads the message %j as none', (message) => {
+    expect(read({ code: 'aborted', message }).rawMessage).toBe('');
+  });
+
+  it('is an error from the wire, with its metadata', () => {
+    const error = read({ code: 'aborted' });
+    expect([error.fromWire, error.metadata.toList()]).toEqual([true, ['x-a', '1']]);
+  });
+
+  it('reads what errorToJson writes', () => {
+    const details = [{ desc: DurationSchema, value: { seconds: 3n } }];
+    const written = errorToJson(new ConnectError('grün', { code: Code.Aborted, details }));
+    const error = read({ ...written });
+    expect(error).toMatchObject({ code: Code.Aborted, rawMessage: 'grün' });
+    expect(error.findDetails(DurationSchema)).toMatchObject([{ seconds: 3n }]);
+  });
+});
+
+describe('errorFromJson (Connect protocol, "Error Details")', () => {
+  const kept = { type: 'a.B', value: Buffer.from([0xfb]) };
+
+  it.each<[string, unknown]>([
+    ['unpadded', { type: 'a.B', value: '+w' }],
+    ['padded', { type: 'a.B', value: '+w==' }],
+    ['with a URL in front of its type', { type: 'type.googleapis.com/a.B', value: '+w' }],
+    ['with debug that is garbage', { type: 'a.B', value: '+w', debug: 'garbage' }],
+    ['with other fields', { type: 'a.B', value: '+w', frob: 'nitz' }],
+  ])('reads a detail %s as its bytes, whatever its type is', (_, detail) => {
+    expect(read({ details: [detail] }).details).toEqual([kept]);
+  });
+
+  it.each([
+    null,
+    17,
+    'text',
+    [],
+    {},
+    { type: 'a.B' },
+    { value: '+w' },
+    { type: 1, value: '+w' },
+    { type: 'a.B', value: '*' },
+  ])('leaves out %j, which is no detail, and keeps the others', (detail) => {
+    expect(read({ details: [detail, { type: 'a.B', value: '+w' }] }).details).toEqual([kept]);
+  });
+
+  it.each([undefined, null, 'text', 17, {}])('reads the details %j as none', (details) => {
+    expect(read({ details }).details).toEqual([]);
   });
 });

@@ -1,12 +1,14 @@
 /**
- * Errors as Connect writes them: the body of a unary error, and `error` in an end-stream message.
+ * Errors as Connect writes and reads them: the body of a unary error, and `error` in an end-stream message.
  *
  * Spec: Connect protocol, "Error Codes" and "Error Details".
  */
 import { create, type DescMessage, type Message, toBinary, toJson } from '@bufbuild/protobuf';
-import { encodeBase64 } from '../../rpc/base64.js';
-import { codeToName } from '../../rpc/code.js';
-import { type ConnectError, type ErrorDetail } from '../../rpc/connect-error.js';
+import { decodeBase64, encodeBase64 } from '../../rpc/base64.js';
+import { type Code, codeFromName, codeToName } from '../../rpc/code.js';
+import { ConnectError, type ErrorDetail, type IncomingDetail } from '../../rpc/connect-error.js';
+import { type RpcHeaders } from '../../rpc/headers.js';
+import { isJsonObject, type JsonObject } from './json-object.js';
 
 interface DetailJson {
   readonly type: string;
@@ -57,4 +59,35 @@ function debugOf(desc: DescMessage, message: Message): { debug?: unknown } {
     // An Any of a type that is not known here has no JSON; `debug` is for humans and may be absent.
     return {};
   }
+}
+
+/** What is known of a received error besides its JSON. */
+export interface ErrorContext {
+  /** For an error whose code is missing or not known here. */
+  readonly fallbackCode: Code;
+  readonly metadata: RpcHeaders;
+}
+
+/** Reads what is there: fields that are missing, unknown or of a wrong type do not hide the others. */
+export function errorFromJson(json: JsonObject, { fallbackCode, metadata }: ErrorContext): ConnectError {
+  const { code, message, details } = json;
+  return ConnectError.wire({
+    code: (typeof code === 'string' ? codeFromName(code) : undefined) ?? fallbackCode,
+    message: typeof message === 'string' ? message : '',
+    details: Array.isArray(details)
+      ? details.map(detailFromJson).filter((detail) => detail !== undefined)
+      : [],
+    metadata,
+  });
+}
+
+/** `debug` is for humans: right, wrong or absent, it does not matter. */
+function detailFromJson(json: unknown): IncomingDetail | undefined {
+  if (!isJsonObject(json) || typeof json['type'] !== 'string' || typeof json['value'] !== 'string') {
+    return undefined;
+  }
+  const value = decodeBase64(json['value']);
+  // Some servers write the type as in an Any, behind a URL.
+  const type = json['type'].slice(json['type'].lastIndexOf('/') + 1);
+  return value === undefined ? undefined : { type, value };
 }

@@ -7,7 +7,7 @@ import { type Compression } from '../../compression/compression.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { messageTooLarge } from '../../wire/envelope-reader.js';
 import { type Exchange } from '../../wire/exchange.js';
-import { appendHeaders } from '../../wire/response-headers.js';
+import { appendHeaders } from '../../wire/metadata-headers.js';
 import { type GetRequest } from './get-request.js';
 import { checkProtocolVersion, VERSION_PARAMETER } from './protocol-version.js';
 import { ConnectUnaryCall, type UnaryEndpoint } from './unary-call.js';

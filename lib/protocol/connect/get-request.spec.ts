@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { gzip } from '../../compression/zlib.js';
 import { Code } from '../../rpc/code.js';
-import { parseGetRequest } from './get-request.js';
+import { formatGetTarget, MAX_TARGET_CHARACTERS, parseGetRequest } from './get-request.js';
 
 describe('parseGetRequest (Connect protocol, "Unary-Get-Request")', () => {
   it('reads every parameter', () => {
@@ -166,6 +167,56 @@ describe('parseGetRequest: failures', () => {
         code: Code.InvalidArgument,
         rawMessage: 'the query is not percent-encoded UTF-8',
       }),
+    );
+  });
+});
+
+describe('formatGetTarget (Connect protocol, "Unary-Get-Request")', () => {
+  const hi = Buffer.from([0x0a, 0x02, 0x68, 0x69]);
+
+  it.each([
+    ['binary', 'proto', undefined, 'connect=v1&base64=1&encoding=proto&message=CgJoaQ'],
+    ['compressed', 'proto', gzip, 'connect=v1&base64=1&compression=gzip&encoding=proto&message=CgJoaQ'],
+    ['text', 'json', undefined, 'connect=v1&encoding=json&message=%0A%02hi'],
+    ['compressed text', 'json', gzip, 'connect=v1&base64=1&compression=gzip&encoding=json&message=CgJoaQ'],
+  ])('writes a %s message with the parameters in their order', (_, encoding, compression, query) => {
+    expect(formatGetTarget('/a.B/C', { bytes: hi, encoding, compression })).toBe(`/a.B/C?${query}`);
+  });
+
+  it('writes a view of a larger buffer as what it shows', () => {
+    const bytes = Buffer.concat([hi, hi]).subarray(4);
+    expect(formatGetTarget('/', { bytes, encoding: 'proto', compression: undefined })).toMatch(/=CgJoaQ$/);
+  });
+
+  it.each([
+    [0, true],
+    [1, false],
+  ])('writes nothing that is longer than the limit: by %d', (excess, fits) => {
+    const rest = '/?connect=v1&encoding=json&message='.length;
+    const bytes = Buffer.alloc(MAX_TARGET_CHARACTERS - rest + excess, 'a');
+    const target = formatGetTarget('/', { bytes, encoding: 'json', compression: undefined });
+    expect(target?.length).toBe(fits ? MAX_TARGET_CHARACTERS : undefined);
+  });
+
+  it('counts characters as they are written', () => {
+    const bytes = Buffer.alloc(MAX_TARGET_CHARACTERS / 2, ' ');
+    expect(formatGetTarget('/', { bytes, encoding: 'json', compression: undefined })).toBeUndefined();
+  });
+
+  it('writes what parseGetRequest reads (property)', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 100 }), fc.boolean(), (text, isText) => {
+        const bytes = Buffer.from(JSON.stringify(text));
+        const encoding = isText ? 'json' : 'proto';
+        const target = formatGetTarget('/p', { bytes, encoding, compression: undefined }) ?? '';
+        expect(parseGetRequest(target.slice('/p?'.length))).toEqual({
+          version: 'v1',
+          compression: undefined,
+          encoding,
+          message: bytes,
+        });
+      }),
+      { seed: 20_261_122 },
     );
   });
 });

@@ -1,11 +1,12 @@
 /**
- * The query of a Connect GET: the whole request in a URL.
+ * The query of a Connect GET, written and read: the whole request in a URL.
  *
  * Read strictly: what is not percent-encoded UTF-8 or base64 is the client's mistake and must not turn into
  * other data.
  *
  * Spec: Connect protocol, "Unary-Get-Request".
  */
+import { type Compression } from '../../compression/compression.js';
 import { decodeBase64Url } from '../../rpc/base64.js';
 import { Code } from '../../rpc/code.js';
 import { ConnectError } from '../../rpc/connect-error.js';
@@ -72,4 +73,41 @@ function decodePart(text: string): string {
   } catch {
     throw new ConnectError('the query is not percent-encoded UTF-8', { code: Code.InvalidArgument });
   }
+}
+
+/** "at a minimum, URIs with lengths of 8000 octets": what everything on the way supports. (RFC 9110, section 4.1) */
+export const MAX_TARGET_CHARACTERS = 8_000;
+
+export interface GetMessage {
+  readonly bytes: Uint8Array;
+  /** The codec's name. */
+  readonly encoding: string;
+  /** How the bytes are compressed; `undefined` for not at all. */
+  readonly compression: Compression | undefined;
+}
+
+/**
+ * Equal messages make equal URLs, which is what caches live from, as long as their maps were filled in the same order.
+ *
+ * @returns Path and query, parameters in the order of the spec; `undefined` beyond {@link MAX_TARGET_CHARACTERS}.
+ */
+export function formatGetTarget(path: string, message: GetMessage): string | undefined {
+  // Neither form of a message is shorter than its bytes: one that cannot fit is not even encoded.
+  if (message.bytes.byteLength > MAX_TARGET_CHARACTERS) {
+    return undefined;
+  }
+  const target = `${path}?${formatQuery(message)}`;
+  return target.length > MAX_TARGET_CHARACTERS ? undefined : target;
+}
+
+function formatQuery({ bytes, encoding, compression }: GetMessage): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const codec = `encoding=${encodeURIComponent(encoding)}`;
+  if (compression !== undefined) {
+    const name = encodeURIComponent(compression.name);
+    return `connect=v1&base64=1&compression=${name}&${codec}&message=${buffer.toString('base64url')}`;
+  }
+  return encoding === 'json'
+    ? `connect=v1&${codec}&message=${encodeURIComponent(buffer.toString('utf8'))}`
+    : `connect=v1&base64=1&${codec}&message=${buffer.toString('base64url')}`;
 }

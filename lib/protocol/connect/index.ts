@@ -11,14 +11,13 @@ import { type Exchange } from '../../wire/exchange.js';
 import { MessageFormat } from '../../wire/message-format.js';
 import { type Endpoint, type GetEndpoint, type ServerProtocol } from '../../wire/protocol.js';
 import { type Route } from '../../wire/route.js';
+import { isConnectType, STREAM_PREFIX, UNARY_PREFIX } from './content-type.js';
 import { ConnectGetCall, varyingHeaders } from './get-call.js';
 import { type GetRequest, parseGetRequest } from './get-request.js';
 import { ConnectStreamCall, type StreamEndpoint } from './stream-call.js';
 import { ConnectUnaryCall, type UnaryEndpoint } from './unary-call.js';
 import { sendUnaryError } from './unary-response.js';
 
-const UNARY_PREFIX = 'application/';
-const STREAM_PREFIX = 'application/connect+';
 const NO_METADATA = Object.freeze({ headers: undefined, trailers: undefined });
 
 export const connectProtocol: ServerProtocol = Object.freeze({
@@ -30,10 +29,7 @@ export const connectProtocol: ServerProtocol = Object.freeze({
   getEndpoint(route: Route): GetEndpoint | undefined {
     return route.spec.kind === 'unary' && route.spec.hasNoSideEffects ? createGetEndpoint(route) : undefined;
   },
-  recognizes: (contentType: string) =>
-    contentType.startsWith(STREAM_PREFIX) ||
-    contentType === 'application/proto' ||
-    contentType === 'application/json',
+  recognizes: isConnectType,
   owns: (contentType: string) => contentType.startsWith(STREAM_PREFIX),
   rejectUnknownMethod(exchange: Exchange, error: ConnectError): void {
     sendUnaryError(exchange, error, { base: [], metadata: NO_METADATA, status: 404 });
@@ -55,7 +51,7 @@ function createUnaryEndpoint(route: Route, codec: Codec): UnaryEndpoint {
   return Object.freeze({
     route,
     compressions,
-    format: new MessageFormat(route, codec, Code.InvalidArgument),
+    format: MessageFormat.ofServer(route, codec, Code.InvalidArgument),
     contentType: UNARY_PREFIX + codec.name,
     base: Object.freeze(compressions.acceptHeader('accept-encoding')),
   });
@@ -67,7 +63,7 @@ function streamEndpoint(route: Route, codec: Codec): Endpoint {
   const endpoint: StreamEndpoint = Object.freeze({
     route,
     compressions,
-    format: new MessageFormat(route, codec, Code.InvalidArgument),
+    format: MessageFormat.ofServer(route, codec, Code.InvalidArgument),
     head: Object.freeze([
       'content-type',
       contentType,

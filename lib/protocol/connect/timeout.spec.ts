@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { Code } from '../../rpc/code.js';
-import { parseTimeout } from './timeout.js';
+import { formatTimeout, parseTimeout } from './timeout.js';
 
 const SEED = 20_261_122;
 
@@ -68,6 +68,32 @@ describe('parseTimeout: any text (property)', () => {
         expect(() => parseTimeout(value)).toThrow(expect.objectContaining({ code: Code.InvalidArgument }));
       }),
       { seed: SEED, numRuns: 500 },
+    );
+  });
+});
+
+describe('formatTimeout (Connect protocol, "Timeout")', () => {
+  it.each([
+    [undefined, undefined],
+    [1, '1'],
+    [250, '250'],
+    [250.999, '250'],
+    // A positive integer: 0 would be refused, or have passed already.
+    [0.5, '1'],
+    [9_999_999_999.9, '9999999999'],
+    [10_000_000_000, undefined],
+    [Infinity, undefined],
+  ])('writes %p ms as %j', (timeoutMs, value) => {
+    expect(formatTimeout(timeoutMs)).toBe(value);
+  });
+
+  it('writes what parseTimeout reads, never more than there was (property)', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1, max: 9_999_999_999, noNaN: true }), (timeoutMs) => {
+        const read = parseTimeout(formatTimeout(timeoutMs));
+        expect(read).toBe(Math.floor(timeoutMs));
+      }),
+      { seed: SEED },
     );
   });
 });

@@ -6,18 +6,17 @@
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList, type RpcHeaders } from '../../rpc/headers.js';
 import { type Exchange } from '../../wire/exchange.js';
-import { appendHeaders } from '../../wire/response-headers.js';
+import { appendHeaders } from '../../wire/metadata-headers.js';
+import { ERROR_TYPE } from './content-type.js';
 import { errorToJson } from './error-json.js';
 import { HTTP_STATUS } from './http-status.js';
+import { TRAILER_PREFIX } from './trailer-prefix.js';
 
 /** The application's headers and trailers; `undefined` when it set none. */
 export interface UnaryMetadata {
   readonly headers: RpcHeaders | undefined;
   readonly trailers: RpcHeaders | undefined;
 }
-
-/** Trailing metadata travels as headers with this prefix: a bare body has no place for it. */
-const TRAILER_PREFIX = 'trailer-';
 
 export function appendMetadata(list: string[], { headers, trailers }: UnaryMetadata): string[] {
   appendHeaders(list, headers);
@@ -40,7 +39,7 @@ export function sendUnaryError(
   error: ConnectError,
   { base, metadata, sendLimitBytes, status }: UnaryErrorContext,
 ): void {
-  const list = ['content-type', 'application/json', ...base];
+  const list = ['content-type', ERROR_TYPE, ...base];
   appendHeaders(list, error.metadata);
   exchange.respondAndEnd(
     status ?? HTTP_STATUS[error.code],

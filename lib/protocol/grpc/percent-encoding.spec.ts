@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { percentEncode } from './percent-encoding.js';
+import { percentDecode, percentEncode } from './percent-encoding.js';
 
 describe('percentEncode (gRPC over HTTP/2, "Status-Message")', () => {
   it.each([
@@ -62,5 +62,69 @@ describe('percentEncode (gRPC over HTTP/2, "Status-Message")', () => {
     const ascii = Array.from({ length: 128 }, (_, code) => code);
     const escaped = ascii.filter((code) => percentEncode(`a${String.fromCharCode(code)}a`).length === 5);
     expect(escaped).toEqual(ascii.filter((code) => code < 0x20 || code === 0x25 || code === 0x7f));
+  });
+});
+
+describe('percentDecode (gRPC over HTTP/2, "Status-Message")', () => {
+  it.each([
+    ['', ''],
+    ['plain text', 'plain text'],
+    ['%25', '%'],
+    ['%2541', '%41'],
+    ['gr%C3%BCn', 'grün'],
+    ['gr%c3%bcn', 'grün'],
+    ['%F0%9F%98%88', '😈'],
+    ['%20 a %20', '  a  '],
+    [
+      // grpc/grpc, interop test special_status_message
+      '%09%0Atest with whitespace%0D%0Aand Unicode BMP %E2%98%BA and non-BMP %F0%9F%98%88%09%0A',
+      '\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n',
+    ],
+  ])('reads %j as %j', (encoded, text) => {
+    expect(percentDecode(encoded)).toBe(text);
+  });
+
+  it.each([
+    ['100%', '100%'],
+    ['%', '%'],
+    ['%4', '%4'],
+    ['%zz', '%zz'],
+    ['%%41', '%A'],
+    ['% 41', '% 41'],
+    ['%u0041', '%u0041'],
+    ['%+1%-1', '%+1%-1'],
+    ['50% off, %C3%BC', '50% off, ü'],
+  ])('leaves what is no escape as it is: %j', (encoded, text) => {
+    expect(percentDecode(encoded)).toBe(text);
+  });
+
+  it.each([
+    ['%FF', '\ufffd'],
+    ['a%C3b', 'a\ufffdb'],
+    ['%ED%A0%80', '\ufffd\ufffd\ufffd'],
+  ])('replaces bytes that are not UTF-8: %j', (encoded, text) => {
+    expect(percentDecode(encoded)).toBe(text);
+  });
+
+  it('reads UTF-8 that a server did not escape', () => {
+    expect(percentDecode(Buffer.from('grün', 'utf8').toString('latin1'))).toBe('grün');
+  });
+
+  it('reads everything that percentEncode writes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(percentDecode(percentEncode(text))).toBe(text);
+      }),
+      { seed: 20_261_122, numRuns: 500 },
+    );
+  });
+
+  it('does not fail, whatever the header', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[%0-9A-Fa-g\x80-\xff ]{0,20}$/), (header) => {
+        expect(percentDecode(header).length).toBeLessThanOrEqual(header.length);
+      }),
+      { seed: 20_261_123, numRuns: 500 },
+    );
   });
 });

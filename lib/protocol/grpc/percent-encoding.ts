@@ -25,3 +25,20 @@ function percentEncodeSlow(text: string): string {
 function escapeByte(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 }
+
+/**
+ * Reads what a server wrote, whatever that is: "implementations MUST NOT error or throw away the message". What is no
+ * escape is left as it is, bytes that are not UTF-8 become U+FFFD, and unescaped bytes above 0x7F are read as UTF-8 too.
+ */
+export function percentDecode(text: string): string {
+  return NEEDS_DECODING.test(text) ? percentDecodeSlow(text) : text;
+}
+
+const NEEDS_DECODING = /[%\x80-\xff]/;
+
+function percentDecodeSlow(text: string): string {
+  const bytes = text.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}

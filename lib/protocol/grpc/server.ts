@@ -10,12 +10,13 @@ import { MessageFormat } from '../../wire/message-format.js';
 import { type Endpoint, type ServerProtocol } from '../../wire/protocol.js';
 import { type Route } from '../../wire/route.js';
 import { GrpcCall } from './call.js';
+import { contentTypesOf, isOfBase } from './content-types.js';
 import { statusTrailers } from './trailers.js';
 import { type GrpcVariant } from './variant.js';
 
 export function createGrpcProtocol(variant: GrpcVariant): ServerProtocol {
   const recognizes = (contentType: string): boolean =>
-    variant.contentTypes.some((base) => contentType === base || contentType.startsWith(`${base}+`));
+    variant.contentTypes.some((base) => isOfBase(contentType, base));
   return Object.freeze({
     name: variant.name,
     endpoints: (route: Route) => route.options.codecs.flatMap((codec) => endpointsOf(route, codec, variant)),
@@ -34,8 +35,9 @@ export function createGrpcProtocol(variant: GrpcVariant): ServerProtocol {
 
 function endpointsOf(route: Route, codec: Codec, variant: GrpcVariant): Endpoint[] {
   const compressions = new CompressionTable(route.options.compressions, route.options);
-  const format = new MessageFormat(route, codec, Code.Internal);
-  return contentTypesOf(codec, variant).map((contentType) => {
+  const format = MessageFormat.ofServer(route, codec, Code.Internal);
+  const contentTypes = variant.contentTypes.flatMap((base) => contentTypesOf(base, codec));
+  return contentTypes.map((contentType) => {
     const head = Object.freeze([
       'content-type',
       contentType,
@@ -52,12 +54,3 @@ function endpointsOf(route: Route, codec: Codec, variant: GrpcVariant): Endpoint
     });
   });
 }
-
-/** "application/grpc" alone stands for its first codec, proto. (gRPC over HTTP/2, "Content-Type") */
-function contentTypesOf(codec: Codec, { contentTypes }: GrpcVariant): string[] {
-  return contentTypes.flatMap((base) =>
-    codec.name === DEFAULT_CODEC ? [base, `${base}+${codec.name}`] : [`${base}+${codec.name}`],
-  );
-}
-
-const DEFAULT_CODEC = 'proto';

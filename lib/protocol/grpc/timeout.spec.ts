@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { Code } from '../../rpc/code.js';
-import { parseTimeout } from './timeout.js';
+import { formatTimeout, parseTimeout } from './timeout.js';
 
 const SEED = 20_261_122;
 
@@ -81,6 +81,50 @@ describe('parseTimeout: any text (property)', () => {
     fc.assert(
       fc.property(text, (value) => {
         expect(() => parseTimeout(value)).toThrow(expect.objectContaining({ code: Code.InvalidArgument }));
+      }),
+      { seed: SEED, numRuns: 500 },
+    );
+  });
+});
+
+describe('formatTimeout (gRPC over HTTP/2, "Timeout")', () => {
+  it.each([
+    [0.000_001, '1n'],
+    [0.0005, '500n'],
+    [1, '1000000n'],
+    [99, '99000000n'],
+    // 100,000,000 has nine digits: the next unit.
+    [100, '100000u'],
+    [250, '250000u'],
+    [99_999.999, '99999999u'],
+    [100_000, '100000m'],
+    [99_999_999, '99999999m'],
+    [100_000_000, '100000S'],
+    [2 ** 31, '2147483S'],
+    [99_999_999_000, '99999999S'],
+    [100_000_000_000, '1666666M'],
+    [6_000_000_000_000, '1666666H'],
+    [359_999_996_400_000, '99999999H'],
+  ])('writes %d ms as %j', (timeoutMs, value) => {
+    expect(formatTimeout(timeoutMs)).toBe(value);
+  });
+
+  it.each([undefined, 0, 0.000_000_9, -1, 360_000_000_000_000, Infinity])(
+    'writes nothing for %s ms',
+    (timeoutMs) => {
+      expect(formatTimeout(timeoutMs)).toBeUndefined();
+    },
+  );
+
+  it('never writes more than the caller waits, nor less than 1/100,000 of it (property)', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0.1, max: 1e12, noNaN: true }), (timeoutMs) => {
+        const value = formatTimeout(timeoutMs) ?? '';
+        expect(value).toMatch(/^[1-9][0-9]{0,7}[HMSmun]$/);
+        const sent = parseTimeout(value) ?? 0;
+        // A product of two doubles may be off by their last digit.
+        expect(sent).toBeLessThanOrEqual(timeoutMs * (1 + Number.EPSILON));
+        expect(sent).toBeGreaterThan(timeoutMs * (1 - 1e-5));
       }),
       { seed: SEED, numRuns: 500 },
     );

@@ -9,7 +9,7 @@ import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import { encodeBase64 } from '../../rpc/base64.js';
 import { type ConnectError, type ErrorDetail } from '../../rpc/connect-error.js';
 import { type HeaderList, type RpcHeaders } from '../../rpc/headers.js';
-import { appendHeaders } from '../../wire/response-headers.js';
+import { appendHeaders } from '../../wire/metadata-headers.js';
 import { percentEncode } from './percent-encoding.js';
 
 const OK: HeaderList = Object.freeze(['grpc-status', '0']);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RpcHeaders } from '../rpc/headers.js';
-import { appendHeaders, isReservedHeader } from './response-headers.js';
+import { appendHeaders, isReservedHeader } from './metadata-headers.js';
 
 // Hop-by-hop names of RFC 9110, section 7.6.1, and those that frame or negotiate a response.
 const RESERVED = [

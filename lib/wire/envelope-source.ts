@@ -1,26 +1,45 @@
 /**
- * The request side of a streaming call: envelopes on demand.
+ * A stream of messages in envelopes, on demand: the requests of a call on the server, its replies on the client.
  *
- * While no message is asked for, the exchange is paused and arrived bytes stay undecoded, so a handler that
+ * While no message is asked for, the exchange is paused and arrived bytes stay undecoded, so a consumer that
  * stops pulling stops its peer.
  */
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
 import { type EnvelopeReader } from './envelope-reader.js';
-import { type Exchange } from './exchange.js';
 
-/** What a protocol makes of envelopes. */
-export interface EnvelopeDecoder {
-  /** @throws ConnectError When the flags or the payload are wrong. */
-  decodeEnvelope(flags: number, payload: Uint8Array): unknown;
-  /** The error for a body that ends in the middle of an envelope. */
-  truncated(): ConnectError;
-  /** The stream broke by the request's own fault: the call ends with this error. */
-  requestFailed(error: ConnectError): void;
+/** What can hold the peer back: the exchange of either side. */
+export interface ByteFlow {
+  pause(): void;
+  resume(): void;
 }
 
-export class RequestSource implements MessageSource<unknown> {
+/** The call that a stream belongs to. */
+export interface StreamOwner {
+  /**
+   * @returns The message; `undefined` for an envelope that is none, but tells how the stream ends.
+   * @throws ConnectError When the flags or the payload are wrong.
+   */
+  decodeEnvelope(flags: number, payload: Uint8Array): unknown;
+  /**
+   * Everything that came has been consumed, and nothing follows.
+   *
+   * @param isTruncated The last envelope is not complete.
+   * @returns The error that the stream ends with; `undefined` for a good end.
+   */
+  ended(isTruncated: boolean): ConnectError | undefined;
+  /**
+   * The stream broke by its own bytes; its consumer is told after this.
+   *
+   * @returns The error that the consumer is told.
+   */
+  streamFailed(error: ConnectError): ConnectError;
+  /** The consumer wants no more. */
+  streamAbandoned(): void;
+}
+
+export class EnvelopeSource implements MessageSource<unknown> {
   deliveredBytes = 0;
   #consumer: MessageConsumer<unknown> | undefined;
   #demand = 0;
@@ -31,9 +50,9 @@ export class RequestSource implements MessageSource<unknown> {
   #failure: ConnectError | undefined;
 
   constructor(
-    private readonly exchange: Exchange,
+    private readonly flow: ByteFlow,
     private readonly reader: EnvelopeReader,
-    private readonly decoder: EnvelopeDecoder,
+    private readonly owner: StreamOwner,
   ) {}
 
   /** True while a wanted message has begun and not ended. */
@@ -55,9 +74,10 @@ export class RequestSource implements MessageSource<unknown> {
   }
 
   cancel(): void {
-    this.#finish();
-    // The peer may still be sending; its bytes are read and dropped so that it sees the response.
-    this.exchange.resume();
+    if (!this.#isDone) {
+      this.#finish();
+      this.owner.streamAbandoned();
+    }
   }
 
   /** Bytes from the exchange. */
@@ -68,7 +88,7 @@ export class RequestSource implements MessageSource<unknown> {
     }
   }
 
-  /** The peer has half-closed. */
+  /** Nothing more comes. */
   end(): void {
     this.#hasEnded = true;
     this.#deliver();
@@ -111,16 +131,19 @@ export class RequestSource implements MessageSource<unknown> {
     if (payload === undefined) {
       return this.#hasEnded && this.#complete();
     }
-    const message = this.decoder.decodeEnvelope(this.reader.flags, payload);
-    this.#demand--;
-    this.deliveredBytes += payload.byteLength;
-    this.#consumer?.next(message);
+    const message = this.owner.decodeEnvelope(this.reader.flags, payload);
+    if (message !== undefined) {
+      this.#demand--;
+      this.deliveredBytes += payload.byteLength;
+      this.#consumer?.next(message);
+    }
     return true;
   }
 
   #complete(): false {
-    if (this.reader.isMidEnvelope) {
-      throw this.decoder.truncated();
+    const error = this.owner.ended(this.reader.isMidEnvelope);
+    if (error !== undefined) {
+      throw error;
     }
     const consumer = this.#consumer;
     this.#finish();
@@ -132,9 +155,8 @@ export class RequestSource implements MessageSource<unknown> {
     const consumer = this.#consumer;
     this.#finish(error);
     // First the call, so that the caller gets this error and not what the handler makes of it.
-    this.decoder.requestFailed(error);
-    consumer?.error(error);
-    this.exchange.resume();
+    const told = this.owner.streamFailed(error);
+    consumer?.error(told);
   }
 
   #holdOrRelease(): void {
@@ -142,9 +164,9 @@ export class RequestSource implements MessageSource<unknown> {
       return;
     }
     if (this.#demand > 0) {
-      this.exchange.resume();
+      this.flow.resume();
     } else {
-      this.exchange.pause();
+      this.flow.pause();
     }
   }
 

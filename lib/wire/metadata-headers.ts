@@ -1,6 +1,6 @@
 /**
- * An application's headers and trailers on their way out: the names that belong to the protocols and to HTTP
- * are dropped, so that no handler and no relayed error can break the framing.
+ * An application's headers and trailers on their way out, in requests and responses: the names that belong to the
+ * protocols and to HTTP are dropped, so that no handler, no caller and no relayed error can break the framing.
  */
 import { type RpcHeaders } from '../rpc/headers.js';
 
@@ -35,14 +35,16 @@ export function isReservedHeader(name: string): boolean {
 /**
  * Adds an application's headers to a list that is about to be sent.
  *
- * @param headers `undefined` when the application never asked for them.
+ * @param headers `undefined` when the application has none.
  * @param prefix Put in front of each name: `"trailer-"` for Connect's unary trailers.
  */
 export function appendHeaders(list: string[], headers: RpcHeaders | undefined, prefix = ''): string[] {
   if (headers !== undefined) {
-    for (const [name, value] of headers) {
+    const pairs = headers.toList();
+    for (let i = 0; i < pairs.length; i += 2) {
+      const name = pairs[i] as string;
       if (!isReservedHeader(name)) {
-        list.push(prefix + name, value);
+        list.push(prefix + name, pairs[i + 1] as string);
       }
     }
   }

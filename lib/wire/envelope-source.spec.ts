@@ -4,18 +4,21 @@ import { MemoryExchange } from '../../test/support/memory-exchange.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { EnvelopeReader } from './envelope-reader.js';
-import { type EnvelopeDecoder, RequestSource } from './request-source.js';
+import { EnvelopeSource, type StreamOwner } from './envelope-source.js';
 
 /** A source on a memory exchange, and everything that happens to it, in order. */
-class Bench implements EnvelopeDecoder {
+class Bench implements StreamOwner {
   readonly events: string[] = [];
   readonly exchange = new MemoryExchange();
-  readonly source: RequestSource;
+  readonly source: EnvelopeSource;
   /** Runs at the end of each `next`. */
   onNext: (text: string) => void = () => undefined;
 
+  /** How the stream ends. */
+  failure: ConnectError | undefined;
+
   constructor(limitBytes = 100) {
-    this.source = new RequestSource(this.exchange, new EnvelopeReader(limitBytes), this);
+    this.source = new EnvelopeSource(this.exchange, new EnvelopeReader(limitBytes), this);
     this.exchange.start({
       onData: (chunk) => this.source.push(chunk),
       onEnd: () => this.source.end(),
@@ -50,18 +53,24 @@ class Bench implements EnvelopeDecoder {
     return Buffer.from(payload).toString();
   }
 
-  truncated(): ConnectError {
-    return new ConnectError('truncated', { code: Code.DataLoss });
+  ended(isTruncated: boolean): ConnectError | undefined {
+    return isTruncated ? new ConnectError('truncated', { code: Code.DataLoss }) : this.failure;
   }
 
-  requestFailed(error: ConnectError): void {
+  streamFailed(error: ConnectError): ConnectError {
     this.events.push(`call fails ${Code[error.code]}`);
+    this.exchange.resume();
+    return error;
+  }
+
+  streamAbandoned(): void {
+    this.exchange.resume();
   }
 }
 
 const abc = Buffer.concat([frame(0, 'a'), frame(0, 'b'), frame(0, 'c')]);
 
-describe('RequestSource: demand', () => {
+describe('EnvelopeSource: demand', () => {
   it('delivers nothing that is not asked for, and takes nothing off the wire', () => {
     const bench = new Bench();
     bench.exchange.data(abc).finish();
@@ -164,7 +173,7 @@ function stackDepth(): number {
   return depth;
 }
 
-describe('RequestSource: the end (Connect protocol, "Streaming-Request")', () => {
+describe('EnvelopeSource: the end (Connect protocol, "Streaming-Request")', () => {
   it('completes once one more is asked for than there are messages', () => {
     const bench = new Bench().pull(3);
     bench.exchange.data(abc).finish();
@@ -203,7 +212,7 @@ describe('RequestSource: the end (Connect protocol, "Streaming-Request")', () =>
   });
 });
 
-describe('RequestSource: failures', () => {
+describe('EnvelopeSource: failures', () => {
   it('ends the call before its consumer, so that the caller gets this error', () => {
     const bench = new Bench().pull(3);
     bench.exchange.data(Buffer.concat([frame(0, 'a'), frame(4, 'b'), frame(0, 'c')])).finish();
@@ -225,7 +234,7 @@ describe('RequestSource: failures', () => {
   });
 });
 
-describe('RequestSource: cancellation', () => {
+describe('EnvelopeSource: cancellation', () => {
   it('delivers nothing after cancel, and lets the peer send on', () => {
     const bench = new Bench();
     bench.exchange.data(abc);
@@ -267,7 +276,7 @@ describe('RequestSource: cancellation', () => {
   });
 
   it.each(['abort', 'close'] as const)('tells a consumer that comes after %s of it', (how) => {
-    const source = new RequestSource(new MemoryExchange(), new EnvelopeReader(10), new Bench());
+    const source = new EnvelopeSource(new MemoryExchange(), new EnvelopeReader(10), new Bench());
     if (how === 'abort') {
       source.abort(new ConnectError('gone', { code: Code.Canceled }));
     } else {
@@ -291,7 +300,7 @@ describe('RequestSource: cancellation', () => {
   });
 });
 
-describe('RequestSource.isMidMessage: what the idle-read timer asks', () => {
+describe('EnvelopeSource.isMidMessage: what the idle-read timer asks', () => {
   it('is true only for a wanted message that has begun', () => {
     const bench = new Bench();
     expect(bench.source.isMidMessage).toBe(false);

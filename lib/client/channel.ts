@@ -1,0 +1,139 @@
+/**
+ * Where calls go, and how: one protocol, one codec, one way to a server.
+ */
+import { type DescMethod } from '@bufbuild/protobuf';
+import { type Codec } from '../codec/codec.js';
+import { createJsonCodec } from '../codec/json-codec.js';
+import { protoCodec } from '../codec/proto-codec.js';
+import { type Compression } from '../compression/compression.js';
+import { builtinCompressions } from '../compression/zlib.js';
+import { clientProtocols } from '../protocol/index.js';
+import { type HeadersInit, RpcHeaders } from '../rpc/headers.js';
+import { createMethodSpec } from '../rpc/method-spec.js';
+import { type HttpClient } from '../wire/client-exchange.js';
+import { type ClientProtocol, type ClientWireOptions } from '../wire/client-protocol.js';
+import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
+import { type CallDefaults, MethodCaller } from './method-caller.js';
+
+/** How a channel calls, whatever carries its bytes. */
+export interface CallSettings {
+  /** `'connect'`, `'grpc'` or `'grpc-web'`. Default: `'connect'`. */
+  readonly protocol?: string;
+  /** `'proto'`, `'json'`, or a codec of your own. Default: `'proto'`. */
+  readonly codec?: string | Codec;
+  /** What responses may be compressed with, in order of preference. Default: gzip, br, zstd where Node has it, deflate. */
+  readonly compressions?: readonly Compression[];
+  /** How requests are compressed: one of {@link compressions}, by its name. Default: not at all. */
+  readonly requestCompression?: string;
+  /** Smallest request message that is compressed, in bytes. Default: 1,024. */
+  readonly compressMinBytes?: number;
+  /** Calls methods without side effects by GET (Connect only), so that caches can answer. Default: false. */
+  readonly useGet?: boolean;
+  /** Time for each call, in milliseconds. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** Sent with each request. Default: none. */
+  readonly headers?: HeadersInit;
+  /** Largest response message, in bytes after decompression. Default: 4 MiB. Beyond: `resource_exhausted`. */
+  readonly receiveLimitBytes?: number;
+  /** Largest request message, in bytes. Default: what an envelope holds, 2^32 - 1. Beyond: `resource_exhausted`. */
+  readonly sendLimitBytes?: number;
+  /** Bytes of encoded requests of an Observable that may wait for the server, per call. Default: 4 MiB. */
+  readonly bufferBytes?: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** What carries the calls of a channel. */
+export interface ClientEngine extends HttpClient {
+  /** Takes no requests any more; settles when those under way have ended. */
+  close(): Promise<void>;
+  /** Cuts off what is under way. */
+  destroy(): void;
+}
+
+export class Channel {
+  readonly #protocol: ClientProtocol;
+  readonly #wire: ClientWireOptions;
+  readonly #defaults: CallDefaults;
+  readonly #callers = new Map<DescMethod, MethodCaller>();
+
+  /**
+   * @param prefix In front of every path.
+   * @throws TypeError When a setting is wrong.
+   */
+  constructor(
+    private readonly engine: ClientEngine,
+    settings: CallSettings,
+    private readonly prefix = '',
+  ) {
+    this.#protocol = findNamed('protocol', settings.protocol ?? 'connect', clientProtocols);
+    this.#wire = resolveWire(settings);
+    this.#defaults = {
+      headers: settings.headers === undefined ? undefined : new RpcHeaders(settings.headers),
+      timeoutMs: settings.timeoutMs,
+      bufferBytes: settings.bufferBytes ?? 4 * MIB,
+    };
+  }
+
+  /** @internal Its protocol does not work over HTTP/1.1. */
+  get needsHttp2(): boolean {
+    return this.#protocol.needsHttp2;
+  }
+
+  /** Takes no calls any more; settles when those under way have ended. */
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  /** Ends at once: calls under way fail. */
+  destroy(): void {
+    this.engine.destroy();
+  }
+
+  /** @internal Compiled once per method. */
+  caller(method: DescMethod): MethodCaller {
+    const known = this.#callers.get(method);
+    if (known !== undefined) {
+      return known;
+    }
+    const spec = createMethodSpec(method);
+    const endpoint = this.#protocol.endpoint({ spec, path: this.prefix + spec.path, options: this.#wire });
+    const caller = new MethodCaller(spec, endpoint, this.engine, this.#defaults);
+    this.#callers.set(method, caller);
+    return caller;
+  }
+}
+
+function resolveWire(settings: CallSettings): ClientWireOptions {
+  const compressions = settings.compressions ?? builtinCompressions;
+  return Object.freeze({
+    codec: resolveCodec(settings.codec ?? protoCodec),
+    compressions,
+    requestCompression:
+      settings.requestCompression === undefined
+        ? undefined
+        : findNamed('requestCompression', settings.requestCompression, compressions),
+    compressMinBytes: settings.compressMinBytes ?? 1_024,
+    receiveLimitBytes: settings.receiveLimitBytes ?? 4 * MIB,
+    sendLimitBytes: Math.min(settings.sendLimitBytes ?? MAX_ENVELOPE_BYTES, MAX_ENVELOPE_BYTES),
+    useGet: settings.useGet ?? false,
+  });
+}
+
+function resolveCodec(codec: string | Codec): Codec {
+  return typeof codec === 'string' ? findNamed('codec', codec, [protoCodec, createJsonCodec()]) : codec;
+}
+
+/** @throws TypeError When there is none of that name. */
+export function findNamed<T extends { readonly name: string }>(
+  option: string,
+  name: string,
+  known: readonly T[],
+): T {
+  const match = known.find((candidate) => candidate.name === name);
+  if (match === undefined) {
+    const names = known.map((candidate) => candidate.name).join(', ');
+    throw new TypeError(`${option} is "${name}": expected one of ${names}`);
+  }
+  return match;
+}
