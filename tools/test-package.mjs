@@ -58,7 +58,7 @@ function install() {
   const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], ROOT);
   const [{ filename }] = JSON.parse(packed);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'app', private: true }));
-  const nest = ['common', 'core', 'microservices', 'platform-express', 'platform-fastify'];
+  const nest = ['common', 'core', 'microservices', 'platform-express', 'platform-fastify', 'testing'];
   const packages = [
     `./${filename}`,
     ...nest.map((name) => `@nestjs/${name}@${major}`),

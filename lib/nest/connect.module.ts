@@ -65,6 +65,11 @@ export class ConnectModule implements OnModuleInit, BeforeApplicationShutdown {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
+  /** @internal `undefined` before the app is initialized, and where nothing is mounted. */
+  get transport(): MountedServer | undefined {
+    return this.#server;
+  }
+
   static forRoot(options: ConnectModuleOptions = {}): DynamicModule {
     return { module: ConnectModule, providers: [{ provide: OPTIONS, useValue: options }] };
   }

@@ -4,12 +4,14 @@
  *
  *   listen()  socket ──► sniffer or ALPN ──► Http1Server / Http2Server ──► exchange ──► Dispatcher
  *   attach()  the same in front of an application's own server (mount.ts)
+ *   connect() exchanges without a socket, made in this process
  */
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Server, type Socket } from 'node:net';
 import { type TLSSocket } from 'node:tls';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
+import { type Peer } from '../rpc/server-call.js';
 import { ConnectionSniffer } from './connection-sniffer.js';
 import { type CorsPolicy, isPreflight, preflightHeaders, shareAnswer } from './cors.js';
 import { type Dispatcher } from './dispatcher.js';
@@ -25,6 +27,7 @@ import { Mount, type MountableServer } from './mount.js';
 import { type EngineOptions } from './options.js';
 import { type ServerExchange } from './server-exchange.js';
 import { type TrustedProxies } from './trusted-proxies.js';
+import { VirtualConnection } from './virtual-connection.js';
 
 /** How long calls that were told to end at a drain have to send their answers, in milliseconds. */
 const TERMINATE_GRACE_MS = 1_000;
@@ -49,6 +52,7 @@ export class HttpEngine implements ConnectionHandler {
   readonly #idleMonitor: IdleMonitor;
   readonly #listeners: Listener[] = [];
   readonly #mounts: Mount[] = [];
+  readonly #virtualConnections: VirtualConnection[] = [];
   #sweep: NodeJS.Timeout | undefined;
   #drained: Promise<void> | undefined;
   #isStopped = false;
@@ -114,6 +118,15 @@ export class HttpEngine implements ConnectionHandler {
     this.#startSweep();
   }
 
+  /** Opens a connection that has no socket. @param peer Who calls, as handlers see it. */
+  connect(peer: Peer): VirtualConnection {
+    this.#assertRunning();
+    const connection = new VirtualConnection(peer, this.#calls, (exchange) => this.#serve(exchange));
+    this.#virtualConnections.push(connection);
+    this.#startSweep();
+    return connection;
+  }
+
   /**
    * Stops gracefully: no new connections, GOAWAY and `connection: close`, and `drainTimeoutMs` for the calls
    * under way; then those are answered `unavailable`, and all connections end. The server of an application
@@ -127,6 +140,7 @@ export class HttpEngine implements ConnectionHandler {
   async close(): Promise<void> {
     const closed = this.#listeners.map((listener) => listener.close());
     this.#mounts.forEach((mount) => mount.drain());
+    this.#virtualConnections.forEach((connection) => connection.drain());
     await this.#stop(closed, 0);
   }
 
@@ -205,6 +219,7 @@ export class HttpEngine implements ConnectionHandler {
     this.#http1.drain();
     this.#http2Server.drain();
     this.#mounts.forEach((mount) => mount.drain());
+    this.#virtualConnections.forEach((connection) => connection.drain());
     await this.#calls.whenEmpty(this.options.drainTimeoutMs);
     if (this.#calls.size > 0) {
       await this.#terminateCalls();

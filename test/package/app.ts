@@ -22,6 +22,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import {
   Code,
   type ConnectContext,
@@ -32,6 +33,7 @@ import {
   Rpc,
   type RpcStream,
 } from 'nestjs-connect';
+import { type ConnectTestServer, serveInMemory } from 'nestjs-connect/testing';
 import { concat, map, of } from 'rxjs';
 import {
   type ConverseRequest,
@@ -253,17 +255,48 @@ const CHECKS: readonly Check[] = [
   ],
 ];
 
+async function check(name: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+    console.log(`ok ${name}`);
+  } catch (error) {
+    console.log(`not ok ${name}\n${String((error as Error).stack)}`);
+  }
+}
+
+/** The testing kit: all kinds of call without a socket, and a provider that the test replaces. */
+async function testsInMemory(): Promise<void> {
+  const module = await Test.createTestingModule({ imports: [GuardedModule] })
+    .overrideProvider(Brain)
+    .useValue({ reply: () => 'overridden' })
+    .compile();
+  await answers(await serveInMemory(module), 'overridden');
+  const mountedModule = await Test.createTestingModule({ imports: [MountedModule] }).compile();
+  await answers(await serveInMemory(mountedModule.createNestApplication()), 'you said hi');
+}
+
+async function answers(server: ConnectTestServer, reply: string): Promise<void> {
+  for (const protocol of ['connect', 'grpc', 'grpc-web']) {
+    const eliza = server.client(ElizaService, { protocol });
+    assert.equal((await eliza.say({ sentence: 'hi' })).sentence, `${reply} over ${protocol}`);
+    await assert.rejects(eliza.say({ sentence: 'busy' }), { code: Code.Unavailable });
+    const heard: string[] = [];
+    for await (const { sentence } of eliza.converse([{ sentence: 'a' }])) {
+      heard.push(sentence);
+    }
+    assert.deepEqual(heard, ['hello', 'a']);
+    assert.equal((await eliza.reflect([{ sentence: 'a' }, { sentence: 'b' }])).sentence, '2');
+  }
+  await server.close();
+}
+
 async function main(): Promise<void> {
   for (const [name, start, run] of CHECKS) {
     const [app, port] = await start();
-    try {
-      await run(port);
-      console.log(`ok ${name}`);
-    } catch (error) {
-      console.log(`not ok ${name}\n${String((error as Error).stack)}`);
-    }
+    await check(name, () => run(port));
     await app.close();
   }
+  await check('the testing kit calls services in memory', testsInMemory);
 }
 
 main().catch((error: unknown) => {
