@@ -17,6 +17,7 @@ import { type Http2Server as NodeHttp2Server, type ServerHttp2Stream } from 'nod
 import { type Socket } from 'node:net';
 import * as tls from 'node:tls';
 import { ConnectionSniffer } from './connection-sniffer.js';
+import { Http1Bridge } from './http1-bridge.js';
 import { Http1Connections } from './http1-connections.js';
 import { type Http1Exchange } from './http1-exchange.js';
 import { Http1Server } from './http1-server.js';
@@ -50,14 +51,13 @@ type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 /** Sees an event before its listeners do. @returns True when they shall not see it. */
 type Interceptor = (...args: never[]) => boolean;
 
-const HTTP1_ONLY = Buffer.from('This path is served over HTTP/1.1 only.\n');
-
 export class Mount {
   readonly #init: MountInit;
   readonly #http1: Http1Connections;
-  /** Where a server of node:http2 in clear text has none of its own. */
+  /** Where a server of node:http2 has none of its own. */
   readonly #http1Server: Http1Server | undefined;
   readonly #http2: Http2Server;
+  readonly #bridge: Http1Bridge;
   readonly #sniffer: ConnectionSniffer;
   /** The server's own, which reaches its listeners. */
   readonly #emit: Emit;
@@ -73,12 +73,15 @@ export class Mount {
     const { server, calls, options } = init;
     this.#init = init;
     const isTls = server instanceof tls.Server;
-    const needsHttp1 = speaksHttp2(server) && !isTls;
+    const needsHttp1 = !speaksHttp1(server);
     this.#http1 = new Http1Connections({ calls, options, closesIdle: needsHttp1 });
     this.#http1Server = needsHttp1
       ? new Http1Server(this.#http1, (...http) => this.#onOwnRequest(...http), options)
       : undefined;
     this.#http2 = new Http2Server(calls, (exchange) => this.#onHttp2(exchange), options);
+    const connected = isTls ? 'secureConnection' : 'connection';
+    // Past the interceptors: nobody has to find out what it speaks.
+    this.#bridge = new Http1Bridge((socket) => this.#emit(connected, socket));
     this.#sniffer = new ConnectionSniffer(options.timeouts.prefaceMs, {
       onHttp1: (socket) => this.#acceptHttp1(socket),
       onHttp2: (socket) => this.#http2.accept(socket),
@@ -88,7 +91,7 @@ export class Mount {
         this.#onRpc(exchange);
       }
     });
-    if (isTls && !speaksHttp2(server)) {
+    if (isTls) {
       setAlpnProtocols(['h2', 'http/1.1'], server);
     }
     this.#emit = intercept(
@@ -96,8 +99,8 @@ export class Mount {
       new Map<string, Interceptor>([
         ['request', (...http: [IncomingMessage, ServerResponse]) => this.#takeRequest(...http)],
         isTls
-          ? ['secureConnection', (socket: tls.TLSSocket) => this.#takeSecure(socket)]
-          : ['connection', (socket: Socket) => this.#takeClear(socket)],
+          ? [connected, (socket: tls.TLSSocket) => this.#takeSecure(socket)]
+          : [connected, (socket: Socket) => this.#takeClear(socket)],
       ]),
     );
   }
@@ -134,12 +137,14 @@ export class Mount {
     return true;
   }
 
+  /** A client without ALPN speaks HTTP/1.1. */
   #takeSecure(socket: tls.TLSSocket): boolean {
-    const isHttp2 = socket.alpnProtocol === 'h2';
-    if (isHttp2) {
+    if (socket.alpnProtocol === 'h2') {
       this.#http2.accept(socket);
+      return true;
     }
-    return isHttp2;
+    this.#http1Server?.accept(socket);
+    return this.#http1Server !== undefined;
   }
 
   #acceptHttp1(socket: Socket): void {
@@ -192,20 +197,24 @@ export class Mount {
   #onHttp2(exchange: Http2Exchange): void {
     if (this.#init.handles(exchange)) {
       this.#init.serve(exchange);
-    } else if (exchange.incoming !== undefined && this.#init.server.listenerCount('stream') > 0) {
+    } else if (exchange.incoming !== undefined) {
       this.#handOn(exchange, exchange.incoming);
-    } else {
-      // Express and its like have no HTTP/2: say so, and not just "not found".
-      exchange.open();
-      exchange.respondAndEnd(404, ['content-type', 'text/plain; charset=utf-8'], HTTP1_ONLY);
     }
   }
 
-  #handOn(exchange: Http2Exchange, { stream, headers, flags, rawHeaders }: IncomingStream): void {
+  /** To listeners for streams, as a server of node:http2 has them; or as HTTP/1.1 to a server that has nothing else. */
+  #handOn(exchange: Http2Exchange, incoming: IncomingStream): void {
+    const { stream, headers, flags, rawHeaders } = incoming;
     this.#keepConnection(exchange);
     this.#handedOn.add(stream);
     stream.once('close', () => this.#handedOn.delete(stream));
-    this.#emit('stream', stream, headers, flags, rawHeaders);
+    if (this.#init.server.listenerCount('stream') > 0) {
+      this.#emit('stream', stream, headers, flags, rawHeaders);
+    } else if (isOfHttp2(this.#init.server)) {
+      exchange.respondAndEnd(404, []);
+    } else {
+      this.#bridge.serve(exchange, incoming);
+    }
   }
 
   /** The connection counts the exchange, and is not idle; nobody here watches or ends what the application answers. */
@@ -215,8 +224,15 @@ export class Mount {
   }
 }
 
+/** Servers of node:http2 do so over TLS when they were told to (`allowHTTP1`), and offer it then; in clear text never. */
+function speaksHttp1(server: MountableServer): boolean {
+  // Where `setAlpnProtocols` keeps them.
+  const { ALPNProtocols: offered } = server as { readonly ALPNProtocols?: Buffer };
+  return !isOfHttp2(server) || offered?.includes('http/1.1') === true;
+}
+
 /** node:http2 does not export the classes of its servers. */
-function speaksHttp2(server: MountableServer): boolean {
+function isOfHttp2(server: MountableServer): boolean {
   return 'updateSettings' in server;
 }
 

@@ -4,9 +4,17 @@
 import dns from 'node:dns';
 import { once } from 'node:events';
 import { get as getHttp, type IncomingMessage, Server } from 'node:http';
-import { connect, type ClientHttp2Session, createServer as createHttp2Server } from 'node:http2';
+import {
+  connect,
+  type ClientHttp2Session,
+  createServer as createHttp2Server,
+  type SecureClientSessionOptions,
+} from 'node:http2';
+import { request as requestHttps } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { text as readText } from 'node:stream/consumers';
+import { connect as connectTls, Server as TlsServer, type TLSSocket } from 'node:tls';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createClient, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -27,6 +35,7 @@ import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ConnectModule, type ConnectModuleOptions } from 'nestjs-connect';
 import { ElizaService } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
+import { createCertificates, type KeyPair, type TestCertificates } from '../support/certificates.js';
 import { callUnary } from '../support/connect-calls.js';
 import { ElizaEcho } from '../support/eliza-echo.js';
 import { eventually } from '../support/eventually.js';
@@ -78,10 +87,13 @@ async function mount(
   {
     options = {},
     host = '127.0.0.1',
+    httpsOptions,
     prepare = () => {},
   }: {
     options?: ConnectModuleOptions;
     host?: string | undefined;
+    /** Of Nest, for Express. */
+    httpsOptions?: KeyPair | undefined;
     prepare?: (app: INestApplication) => void;
   } = {},
 ): Promise<Mounted> {
@@ -90,7 +102,7 @@ async function mount(
     controllers: [RestController, ElizaEcho] as Type<unknown>[],
   })
   class AppModule {}
-  const settings = { logger: false } as const;
+  const settings = { logger: false, ...(httpsOptions === undefined ? {} : { httpsOptions }) } as const;
   const app: INestApplication = await (adapter === undefined
     ? NestFactory.create(AppModule, settings)
     : NestFactory.create(AppModule, adapter, settings));
@@ -98,7 +110,8 @@ async function mount(
   prepare(app);
   await (host === '' ? app.listen(0) : app.listen(0, host));
   const { port } = (app.getHttpServer() as Server).address() as { port: number };
-  return { app, url: `http://127.0.0.1:${port}` };
+  const scheme = app.getHttpServer() instanceof TlsServer ? 'https' : 'http';
+  return { app, url: `${scheme}://127.0.0.1:${port}` };
 }
 
 interface Answer {
@@ -120,8 +133,8 @@ const overHttp1: Fetch = async (url, request) => {
   return { status: response.status, body: await response.json() };
 };
 
-function openSession(url: string): ClientHttp2Session {
-  const session = connect(url);
+function openSession(url: string, options: SecureClientSessionOptions = {}): ClientHttp2Session {
+  const session = connect(url, options);
   session.on('error', () => {});
   closeables.push(session);
   return session;
@@ -161,12 +174,29 @@ const SERVERS: [string, () => Adapter][] = [
   ['Fastify with http2', () => new FastifyAdapter({ http2: true })],
 ];
 
-const TRANSPORTS: [string, (baseUrl: string) => Transport][] = [
-  ['Connect over HTTP/1.1', (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1' })],
-  ['Connect over HTTP/2', (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '2' })],
-  ['gRPC-Web over HTTP/1.1', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
-  ['gRPC-Web over HTTP/2', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '2' })],
-  ['gRPC', (baseUrl) => createGrpcTransport({ baseUrl })],
+/** Of a client over TLS. */
+interface Trust {
+  readonly ca?: string;
+}
+
+const TRANSPORTS: [string, (baseUrl: string, nodeOptions?: Trust) => Transport][] = [
+  [
+    'Connect over HTTP/1.1',
+    (baseUrl, nodeOptions = {}) => createConnectTransport({ baseUrl, httpVersion: '1.1', nodeOptions }),
+  ],
+  [
+    'Connect over HTTP/2',
+    (baseUrl, nodeOptions = {}) => createConnectTransport({ baseUrl, httpVersion: '2', nodeOptions }),
+  ],
+  [
+    'gRPC-Web over HTTP/1.1',
+    (baseUrl, nodeOptions = {}) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1', nodeOptions }),
+  ],
+  [
+    'gRPC-Web over HTTP/2',
+    (baseUrl, nodeOptions = {}) => createGrpcWebTransport({ baseUrl, httpVersion: '2', nodeOptions }),
+  ],
+  ['gRPC', (baseUrl, nodeOptions = {}) => createGrpcTransport({ baseUrl, nodeOptions })],
 ];
 
 const REST: [string, string, Fetch][] = [
@@ -192,13 +222,7 @@ describe.each(SERVERS)('ConnectModule on %s', (_, createAdapter) => {
 
   it.each(TRANSPORTS)('serves unary calls and streams: %s', async (_name, createTransport) => {
     const { url } = await mount(createAdapter());
-    const client = createClient(ElizaService, createTransport(url));
-    expect(await client.say({ sentence: 'hi' })).toMatchObject({ sentence: 'hi' });
-    const sentences: string[] = [];
-    for await (const { sentence } of client.introduce({ name: 'A' })) {
-      sentences.push(sentence);
-    }
-    expect(sentences).toEqual(['A 1', 'A 2', 'A 3']);
+    expect(await callBoth(createTransport(url))).toEqual(BOTH);
   });
 
   it('serves bidi streams over gRPC, message by message', async () => {
@@ -230,6 +254,18 @@ describe.each(SERVERS)('ConnectModule on %s', (_, createAdapter) => {
     expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 });
+
+/** @returns The sentences that a unary call and a stream answer with. */
+async function callBoth(transport: Transport): Promise<string[]> {
+  const client = createClient(ElizaService, transport);
+  const sentences = [(await client.say({ sentence: 'hi' })).sentence];
+  for await (const { sentence } of client.introduce({ name: 'A' })) {
+    sentences.push(sentence);
+  }
+  return sentences;
+}
+
+const BOTH = ['hi', 'A 1', 'A 2', 'A 3'];
 
 async function* pingPong(answers: readonly string[]) {
   for (const number of [1, 2, 3]) {
@@ -270,15 +306,6 @@ describe.each(REST)('routes beside ConnectModule on %s, over %s', (name, _versio
   });
 });
 
-describe('ConnectModule on Express and HTTP/2 requests for other paths', () => {
-  it('answers that the route needs HTTP/1.1', async () => {
-    const { url } = await mount(undefined);
-    const stream = openSession(url).request({ ':path': '/rest/health' });
-    const [headers] = (await once(stream, 'response')) as [{ ':status': number }];
-    expect(headers[':status']).toBe(404);
-  });
-});
-
 describe('ConnectModule on Fastify with http2', () => {
   it('serves REST and RPCs on one connection, and keeps it while a route is under way', async () => {
     const options = { timeouts: { http2IdleMs: 40 } };
@@ -300,6 +327,141 @@ describe('ConnectModule on Fastify with http2', () => {
     await overHttp2(url + SAY, { method: 'POST', body: '{"sentence":"hi"}' });
     await overHttp2(`${url}/rest/health`);
     expect(seen).toEqual(['request /rest/health', 'stream /rest/health']);
+  });
+});
+
+function accept(server: Server, path: string): void {
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+    if (request.url === path) {
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+      socket.pipe(socket);
+    }
+  });
+}
+
+/** @returns What is answered: the head at least. */
+async function requestUpgrade(socket: Socket, path: string): Promise<string> {
+  let text = '';
+  const onData = (chunk: string): void => void (text += chunk);
+  socket.setEncoding('utf8').on('data', onData);
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+  await eventually(() => text.includes('\r\n\r\n'));
+  socket.off('data', onData);
+  return text;
+}
+
+async function upgrade(socket: Socket, path: string): Promise<void> {
+  expect(await requestUpgrade(socket, path)).toContain('101 Switching Protocols');
+  const echoed = once(socket, 'data');
+  socket.write('echo');
+  expect(await echoed).toEqual(['echo']);
+  socket.destroy();
+}
+
+/** Over HTTP/1.1, on a socket after its handshake. */
+async function requestSecure(socket: TLSSocket, path: string, body?: string): Promise<Answer> {
+  const outgoing = requestHttps({
+    createConnection: () => socket,
+    path,
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { host: 'localhost', connection: 'close', 'content-type': 'application/json' },
+  });
+  const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+  outgoing.end(body);
+  const [response] = await answered;
+  return { status: response.statusCode ?? 0, body: JSON.parse(await readText(response)) as unknown };
+}
+
+type SecureServer = (pair: KeyPair) => { adapter: Adapter; httpsOptions?: KeyPair };
+
+const SECURE_SERVERS: [string, SecureServer][] = [
+  ['Express', (httpsOptions) => ({ adapter: undefined, httpsOptions })],
+  ['Fastify', (https) => ({ adapter: new FastifyAdapter({ https }) })],
+  ['Fastify with http2', (https) => ({ adapter: new FastifyAdapter({ http2: true, https }) })],
+  [
+    'Fastify with http2 and allowHTTP1',
+    (https) => ({ adapter: new FastifyAdapter({ http2: true, https: { ...https, allowHTTP1: true } }) }),
+  ],
+];
+
+describe.each(SECURE_SERVERS)('ConnectModule over TLS on %s', (name, secure) => {
+  let certificates: TestCertificates;
+  let trust: { ca: string };
+
+  beforeAll(async () => {
+    certificates = await createCertificates();
+    trust = { ca: certificates.ca };
+  });
+
+  function mountSecure(): Promise<Mounted> {
+    const { adapter, httpsOptions } = secure(certificates.server);
+    return mount(adapter, { httpsOptions });
+  }
+
+  /** @param protocols What the client offers; `undefined` for a client that knows no ALPN. */
+  async function negotiate(url: string, protocols: string[] | undefined): Promise<TLSSocket> {
+    const { hostname: host, port } = new URL(url);
+    const offer = protocols === undefined ? {} : { ALPNProtocols: protocols };
+    const socket = connectTls({ host, port: Number(port), ...trust, ...offer });
+    closeables.push(socket);
+    await once(socket, 'secureConnect');
+    return socket;
+  }
+
+  it.each(TRANSPORTS)('serves unary calls and streams: %s', async (_name, createTransport) => {
+    const { url } = await mountSecure();
+    expect(await callBoth(createTransport(url, trust))).toEqual(BOTH);
+  });
+
+  it.each([
+    [['http/1.1'], 'http/1.1'],
+    [['h2'], 'h2'],
+    [['http/1.1', 'h2'], 'h2'],
+    [undefined, false],
+  ])('of %j takes %j', async (protocols, chosen) => {
+    const { url } = await mountSecure();
+    expect((await negotiate(url, protocols)).alpnProtocol).toBe(chosen);
+  });
+
+  it.each([[['http/1.1']], [undefined]])(
+    'leaves routes as they were over HTTP/1.1, with ALPN %j',
+    async (protocols) => {
+      const { url } = await mountSecure();
+      const call = async (path: string, body?: string) =>
+        requestSecure(await negotiate(url, protocols), path, body);
+      expect(await call('/rest/health')).toEqual({ status: 200, body: { status: 'up' } });
+      expect(await call('/rest/echo', '{"a":1}')).toEqual({ status: 202, body: { a: 1 } });
+      expect(await call('/nowhere')).toMatchObject({ status: 404, body: { message: 'Cannot GET /nowhere' } });
+      expect(await call(SAY, '{"sentence":"hi"}')).toEqual({ status: 200, body: { sentence: 'hi' } });
+    },
+  );
+
+  it('serves routes over HTTP/2', async () => {
+    const { url } = await mountSecure();
+    expect(await requestHttp2(openSession(url, trust), '/rest/health')).toEqual({
+      status: 200,
+      body: { status: 'up' },
+    });
+  });
+
+  it('leaves upgrades to a server that has HTTP/1.1 of its own, and none to others', async () => {
+    const { app, url } = await mountSecure();
+    accept(app.getHttpServer() as Server, '/socket');
+    const answer = await requestUpgrade(await negotiate(url, ['http/1.1']), '/socket');
+    expect(answer).toMatch(name === 'Fastify with http2' ? /^HTTP\/1\.1 404 / : /^HTTP\/1\.1 101 /);
+  });
+
+  it('ends the connections of both versions when the app closes', async () => {
+    const { app, url } = await mountSecure();
+    const session = openSession(url, trust);
+    await once(session, 'remoteSettings');
+    const idle = await negotiate(url, ['http/1.1']);
+    idle.write('GET /rest/health HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(idle, 'data');
+    const closed = [once(session, 'close'), once(idle, 'close')];
+    await app.close();
+    await Promise.all(closed);
+    expect([session.destroyed, idle.destroyed]).toEqual([true, true]);
   });
 });
 
@@ -328,36 +490,19 @@ describe('ConnectModule on Fastify without a host', () => {
   });
 });
 
-function accept(server: Server, path: string): void {
-  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
-    if (request.url === path) {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
-      socket.pipe(socket);
-    }
-  });
-}
-
-async function upgrade(url: string, path: string): Promise<string> {
-  const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
-  closeables.push(socket);
-  let text = '';
-  socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
-  await eventually(() => text.endsWith('\r\n\r\n'));
-  socket.write('echo');
-  await eventually(() => text.endsWith('echo'));
-  socket.destroy();
-  return text;
-}
-
 describe.each(SERVERS.slice(0, 2))('upgrades beside ConnectModule on %s', (_, createAdapter) => {
   it('reach listeners that were added before and after mounting', async () => {
     const { app, url } = await mount(createAdapter(), {
       prepare: (unmounted) => accept(unmounted.getHttpServer() as Server, '/before'),
     });
     accept(app.getHttpServer() as Server, '/after');
-    expect(await upgrade(url, '/before')).toContain('101 Switching Protocols');
-    expect(await upgrade(url, '/after')).toContain('101 Switching Protocols');
+    const connectClear = (): Socket => {
+      const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
+      closeables.push(socket);
+      return socket;
+    };
+    await upgrade(connectClear(), '/before');
+    await upgrade(connectClear(), '/after');
     expect(await callUnary(url + SAY, { sentence: 'hi' })).toMatchObject({ status: 200 });
   });
 });

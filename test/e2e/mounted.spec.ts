@@ -90,23 +90,6 @@ describe('ConnectModule on Express', () => {
     expect(sentences).toEqual(['ho', 'ho']);
   });
 
-  it('tells an HTTP/2 client of a REST route that the route needs HTTP/1.1', async () => {
-    const url = await mount();
-    const session = connect(url);
-    const stream = session.request({ ':path': '/rest/health' });
-    const status = await new Promise((resolve) =>
-      stream.once('response', (headers) => resolve(headers[':status'])),
-    );
-    stream.setEncoding('utf8');
-    let text = '';
-    for await (const chunk of stream) {
-      text += chunk as string;
-    }
-    session.close();
-    expect(status).toBe(404);
-    expect(text).toContain('HTTP/1.1 only');
-  });
-
   it('serves under a prefix, and nowhere else', async () => {
     const url = await mount({ prefix: 'rpc/' });
     expect(await callUnary(`${url}/rpc${SAY}`, { sentence: 'hi' })).toMatchObject({ status: 200 });

@@ -156,10 +156,9 @@ describe('an engine on the server of an application', () => {
     ).toContain('200 OK');
   });
 
-  it('answers other requests over HTTP/2 with 404 and the reason', async () => {
-    await mount(createServer(rest));
-    const result = await callHttp2(harness.http2(), '', { ':path': '/api', 'content-type': 'text/html' });
-    expect(result).toMatchObject({ status: 404, body: 'This path is served over HTTP/1.1 only.\n' });
+  it('hands other requests over HTTP/2 on as HTTP/1.1', async () => {
+    await mount(createServer(anyRest));
+    expect(await callHttp2(harness.http2(), '', REST)).toMatchObject({ status: 200, body: 'rest /api 1.1' });
   });
 
   it('leaves upgrades to the application', async () => {
