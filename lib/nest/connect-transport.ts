@@ -9,9 +9,10 @@ import { type DescMethod } from '@bufbuild/protobuf';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { createMethodSpec, type MethodSpec, procedureOf } from '../rpc/method-spec.js';
-import { type RouteHandler } from '../rpc/server-call.js';
+import { type Peer, type RouteHandler } from '../rpc/server-call.js';
 import { Dispatcher } from '../server/dispatcher.js';
 import { HttpEngine } from '../server/engine.js';
+import { type VirtualConnection } from '../server/virtual-connection.js';
 import { ConnectConfigError } from './connect-config.error.js';
 import {
   type ConnectModuleOptions,
@@ -27,6 +28,7 @@ import { findDirectCall } from './direct-call.js';
 import { adaptHandler, type HandlerSettings } from './handler-adapter.js';
 import { type ProcessingEndHook, ProcessingHooks, type ProcessingStartHook } from './processing-hooks.js';
 import { type RpcExtras, rpcExtrasOf, type ServiceDeclaration } from './rpc-metadata.accessor.js';
+import { servedApplicationOf, watchMicroservices } from './served-application.js';
 
 /** What `status` emits. */
 export type ConnectServerStatus = 'listening' | 'draining' | 'closed' | 'error';
@@ -49,12 +51,11 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
   override readonly transportId = CONNECT_TRANSPORT;
   protected override readonly logger = new Logger('ConnectServer');
   protected readonly engine: HttpEngine;
-  /** Its global enhancers are always those of the application. */
-  protected abstract readonly hasAppConfig: boolean;
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
-  readonly #prefix: string;
+  /** @internal In front of every path; empty for none. */
+  readonly prefix: string;
   readonly #exceptions = new ExceptionMapper(new Logger('ConnectExceptions'));
   readonly #hooks: ProcessingHooks;
   readonly #listeners: { readonly event: string; readonly callback: (...args: never[]) => void }[] = [];
@@ -66,16 +67,17 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
   constructor(options: ConnectModuleOptions) {
     super();
     installExceptionPassthrough();
+    watchMicroservices();
     this.#options = resolveConnectOptions(options);
     this.#hooks = new ProcessingHooks({
       transportId: CONNECT_TRANSPORT,
       around: options.around,
       toError: this.#exceptions.toError,
     });
-    this.#prefix = normalizePrefix(options.prefix);
+    this.prefix = normalizePrefix(options.prefix);
     this.#dispatcher = new Dispatcher(this.#options.protocols, {
       http1Bidi: this.#options.engine.http1Bidi,
-      prefix: this.#prefix,
+      prefix: this.prefix,
     });
     this.engine = new HttpEngine(this.#options.engine, this.#dispatcher, this.logger);
   }
@@ -93,6 +95,11 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     }
     super.addHandler(pattern, callback, isEventHandler, extras);
     this.#addRoute(declared, callback);
+  }
+
+  /** @internal For calls from this process, past all sockets. @param peer Who calls, as handlers see it. */
+  connect(peer: Peer): VirtualConnection {
+    return this.engine.connect(peer);
   }
 
   override on<
@@ -178,7 +185,7 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     // Two partial classes may share a service.
     for (const desc of new Set([...this.#services].map((service) => service.desc))) {
       for (const method of desc.methods) {
-        const path = this.#prefix + procedureOf(method);
+        const path = this.prefix + procedureOf(method);
         const member = this.#members.get(procedureOf(method)) ?? '';
         this.logger.log(`Mapped {${path}, ${method.methodKind.replace('_', ' ')}} to ${member}`);
       }
@@ -187,7 +194,8 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
 
   #directCallFinder({ memberName, plainHandler: handler }: RpcExtras): DirectCallFinder | undefined {
     return this.#options.directCalls && handler !== undefined
-      ? (instance) => findDirectCall(instance, { memberName, handler }, this.hasAppConfig) as MessageHandler
+      ? (instance) =>
+          findDirectCall(instance, { memberName, handler }, servedApplicationOf(this)) as MessageHandler
       : undefined;
   }
 

@@ -4,7 +4,11 @@
 import { type CustomTransportStrategy } from '@nestjs/microservices';
 import { type ListenTarget } from '../server/listener.js';
 import { type ConnectServerOptions, resolveListenTarget } from './connect-server-options.js';
+import { ConnectModule } from './connect.module.js';
 import { ConnectTransport } from './connect-transport.js';
+import { missedEnhancers } from './missed-enhancers.js';
+import { type ServedApplication, servedApplicationOf } from './served-application.js';
+import { refuseServiceProviders, serviceProviderNames } from './service-providers.js';
 
 /**
  * ```ts
@@ -16,8 +20,6 @@ import { ConnectTransport } from './connect-transport.js';
  * rejects when it is taken; `close()` drains.
  */
 export class ConnectServer extends ConnectTransport implements CustomTransportStrategy {
-  // connectMicroservice() may have given it another configuration.
-  protected readonly hasAppConfig = false;
   readonly #target: ListenTarget;
 
   /** @throws ConnectConfigError, TypeError or RangeError when an option is wrong. */
@@ -28,7 +30,7 @@ export class ConnectServer extends ConnectTransport implements CustomTransportSt
 
   /** Called by Nest. The callback gets an error, or nothing and the address. */
   listen(callback: (error?: unknown, info?: unknown) => void): void {
-    this.completeServices();
+    this.prepare();
     this.engine.listen(this.#target).then(
       (address) => {
         this.setStatus('listening');
@@ -45,5 +47,44 @@ export class ConnectServer extends ConnectTransport implements CustomTransportSt
   unwrap<T>(): T {
     // The caller names the type, as in every Nest transport.
     return this.engine.servers[0] as T;
+  }
+
+  /** What comes before listening. @throws ConnectConfigError When nobody serves a service. */
+  protected prepare(): void {
+    this.#checkApplication();
+    this.completeServices();
+  }
+
+  /**
+   * What would be absent without a word.
+   *
+   * @throws ConnectConfigError When nobody serves a service.
+   */
+  #checkApplication(): void {
+    const application = servedApplicationOf(this);
+    if (application === undefined) {
+      return;
+    }
+    const missed = missedEnhancers(application);
+    if (missed !== undefined) {
+      this.logger.warn(missed);
+    }
+    this.#checkProviders(application);
+  }
+
+  #checkProviders({ modules }: ServedApplication): void {
+    const isMounted = [...modules.values()].some(({ metatype }) => metatype === ConnectModule);
+    if (!isMounted) {
+      refuseServiceProviders(modules);
+      return;
+    }
+    // No error: ConnectModule serves them on the app's own port, which may be the one that their callers know.
+    const names = serviceProviderNames(modules);
+    if (names.length > 0) {
+      this.logger.warn(
+        `${names.join(', ')}: a @ConnectService under "providers" is served by ConnectModule, and not by ConnectServer. ` +
+          'To serve it on both ports, list it under "controllers" of its module.',
+      );
+    }
   }
 }

@@ -8,8 +8,9 @@
  */
 import 'reflect-metadata';
 import { Inject, Optional, UseFilters, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { type ConnectContext } from './connect.context.js';
+import { type ServedApplication } from './served-application.js';
 
 /** A handler that takes the request and the context, and nothing that decorators would have to find. */
 export type PlainHandler = (this: unknown, request: unknown, context: ConnectContext) => unknown;
@@ -48,44 +49,22 @@ export function announceInstance(handler: PlainHandler): PlainHandler {
 
 /**
  * @param instance What Nest's pipeline called.
- * @param hasAppConfig The transport's global enhancers are those of the application, whatever else it serves. Otherwise
- * an application with an HTTP adapter may have given the transport a configuration of its own (`connectMicroservice`
- * without `inheritAppConfig`), with guards that only Nest knows.
+ * @param application Whose handlers the transport has; `undefined` when that is not known.
  * @returns The call, bound to the instance; `undefined` when something stands around it, or may.
  */
 export function findDirectCall(
   instance: object,
   { memberName, handler }: DirectCandidate,
-  hasAppConfig: boolean,
+  application: ServedApplication | undefined,
 ): ((request: unknown, context: ConnectContext) => unknown) | undefined {
   const container = containers.get(instance);
   const isPlain =
     container !== undefined &&
-    (hasAppConfig || !hasHttpAdapter(container)) &&
+    container === application?.modules &&
     isStatic(container, instance) &&
-    !hasGlobalEnhancers(container) &&
+    !hasGlobalEnhancers(application.config) &&
     !hasEnhancers(instance, memberName);
   return isPlain ? (request, context) => handler.call(instance, request, context) : undefined;
-}
-
-/** The same token may be provided in many modules; what is looked for here is one object for all. */
-function findProvider<T>(
-  container: ModulesContainer,
-  token: abstract new (...args: never[]) => T,
-): T | undefined {
-  for (const module of container.values()) {
-    const wrapper = module.providers.get(token);
-    if (wrapper !== undefined) {
-      return wrapper.instance as T;
-    }
-  }
-  return undefined;
-}
-
-function hasHttpAdapter(container: ModulesContainer): boolean {
-  const host = findProvider(container, HttpAdapterHost) as { readonly httpAdapter?: unknown } | undefined;
-  // Without one it is undefined in some versions of Nest, and null in others.
-  return host === undefined || (host.httpAdapter !== undefined && host.httpAdapter !== null);
 }
 
 /** One instance for all calls, which depends on nothing that is made per request. */
@@ -98,13 +77,12 @@ function isStatic(container: ModulesContainer, instance: object): boolean {
 }
 
 /** Asks all that Nest has of them, those of later versions too: guards, pipes, request-scoped ones, hooks … */
-function hasGlobalEnhancers(container: ModulesContainer): boolean {
-  const config = findProvider(container, ApplicationConfig) as unknown as
-    Record<string, () => unknown> | undefined;
+function hasGlobalEnhancers(config: ApplicationConfig): boolean {
+  const getters = config as unknown as Record<string, () => unknown>;
   return Object.getOwnPropertyNames(ApplicationConfig.prototype)
     .filter((name) => /^getGlobal(?!Prefix)/.test(name))
     .some((name) => {
-      const found = config?.[name]?.();
+      const found = getters[name]?.();
       return !Array.isArray(found) || found.length > 0;
     });
 }

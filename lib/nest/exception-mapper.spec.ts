@@ -132,6 +132,10 @@ describe('ExceptionMapper (docs/errors.md)', () => {
     expect(map(new BadRequestException(['a is wrong', 'b is missing'])).rawMessage).toBe(
       'a is wrong; b is missing',
     );
+    expect(
+      map(new BadRequestException({ message: { a: ['wrong', 'long'], b: ['missing'] } })).rawMessage,
+    ).toBe('wrong; long; missing');
+    expect(map(new BadRequestException({ message: [] })).rawMessage).toBe('Bad Request Exception');
     expect(map(new NotFoundException('no cat')).rawMessage).toBe('no cat');
     expect(map(new InternalServerErrorException('x')).rawMessage).toBe('internal error');
   });
@@ -182,6 +186,7 @@ describe('ExceptionMapper (docs/errors.md)', () => {
     ['by default', {}, VIOLATIONS],
     ['with 422', { errorHttpStatusCode: HttpStatus.UNPROCESSABLE_ENTITY }, VIOLATIONS],
     ['with a factory', { exceptionFactory: (errors) => new BadRequestException(errors) }, EXACT_VIOLATIONS],
+    ['grouped by field', { errorFormat: 'grouped' }, EXACT_VIOLATIONS],
     ['without texts', { disableErrorMessages: true }, []],
   ])("reads what Nest's ValidationPipe throws %s", async (_how, options, violations) => {
     const thrown: unknown = await validationPipe(options)
@@ -198,6 +203,9 @@ describe('ExceptionMapper (docs/errors.md)', () => {
     [new RpcException('text only'), Code.Unknown, 'text only'],
     [new RpcException({ code: 5, message: 'by number' }), Code.NotFound, 'by number'],
     [new RpcException({ code: 'not_found', message: 'by name' }), Code.NotFound, 'by name'],
+    [new RpcException({ code: 5, details: 'as grpc-js has it' }), Code.NotFound, 'as grpc-js has it'],
+    [new RpcException({ code: 5, message: 'first', details: 'second' }), Code.NotFound, 'first'],
+    [new RpcException({ code: 5, message: 5, details: [] }), Code.NotFound, ''],
     [
       new RpcException({ code: 'CANCELLED', message: 'as gRPC writes it' }),
       Code.Canceled,

@@ -8,7 +8,7 @@ import { type LoggerService } from '@nestjs/common';
 import { Code, codeFromName, isCode } from '../rpc/code.js';
 import { ConnectError, type ErrorDetail } from '../rpc/connect-error.js';
 import { badRequest } from '../rpc/error-details.js';
-import { fieldViolations } from './validation-failure.js';
+import { fieldViolations, validationTexts } from './validation-failure.js';
 
 /** As Nest's `HttpException`. */
 interface HttpExceptionLike extends Error {
@@ -143,7 +143,9 @@ function isErrorObject(value: unknown): value is ErrorObject {
 }
 
 function fromErrorObject({ code, message, details }: ErrorObject, cause?: unknown): ConnectError {
-  return new ConnectError(typeof message === 'string' ? message : '', {
+  // As grpc-js has it, whose error objects users throw: `details` is the text, and `message` says it with the code.
+  const text = [message, details].find((candidate) => typeof candidate === 'string') ?? '';
+  return new ConnectError(text, {
     code: toCode(code),
     details: Array.isArray(details) ? details.filter(isDetail) : [],
     cause,
@@ -171,12 +173,8 @@ function isDetail(value: unknown): value is ErrorDetail {
 
 /** Nest's validation puts one text per field into the response; the exception's own message is only "Bad Request". */
 function httpExceptionText(exception: HttpExceptionLike): string {
-  const response = exception.getResponse();
-  const message =
-    typeof response === 'object' && response !== null
-      ? (response as { message?: unknown }).message
-      : undefined;
-  return Array.isArray(message) ? message.map(String).join('; ') : exception.message;
+  const texts = validationTexts(exception.getResponse());
+  return texts.length > 0 ? texts.join('; ') : exception.message;
 }
 
 /** @returns A `google.rpc.BadRequest`, when the exception tells which fields are wrong. */

@@ -6,7 +6,6 @@ import { type ConnectModuleOptions } from './connect-server-options.js';
 import { ConnectTransport } from './connect-transport.js';
 
 export class MountedServer extends ConnectTransport {
-  protected readonly hasAppConfig = true;
   readonly #httpServer: MountableServer;
   #isClosed = false;
 

@@ -47,6 +47,11 @@ export function refuseServiceProviders(modules: ModulesContainer): void {
   }
 }
 
+/** @returns The classes of services that are under `providers` only. */
+export function serviceProviderNames(modules: ModulesContainer): string[] {
+  return findServiceProviders(modules).map(({ className }) => className);
+}
+
 function findServiceProviders(modules: ModulesContainer): ServiceProvider[] {
   const all = [...modules.values()];
   const controllers = new Set(all.flatMap((module) => [...module.controllers.keys()]));

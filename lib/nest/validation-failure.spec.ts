@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { fieldViolations } from './validation-failure.js';
+import { ValidationPipe, type ValidationPipeOptions } from '@nestjs/common';
+import { fieldViolations, validationTexts } from './validation-failure.js';
 
 function fieldsOfTexts(...texts: unknown[]) {
   return fieldViolations({ response: { message: texts }, cause: undefined });
@@ -183,4 +184,68 @@ describe("fieldViolations, from class-validator's errors", () => {
       { field: 'a.c', description: 'also no' },
     ]);
   });
+});
+
+/** What Nest's own pipe answers; class-validator and class-transformer are not installed, and not asked. */
+function responseOfPipe(errors: readonly object[], options: ValidationPipeOptions): unknown {
+  const packages = { validatorPackage: {}, transformerPackage: {} } as unknown as ValidationPipeOptions;
+  const toException = new ValidationPipe({ ...packages, ...options }).createExceptionFactory();
+  return (toException(errors as never) as { getResponse(): unknown }).getResponse();
+}
+
+describe("fieldViolations, from texts that Nest's pipe grouped by field", () => {
+  it('takes the exact paths', () => {
+    const response = responseOfPipe(ERRORS, { errorFormat: 'grouped' });
+    expect(fieldViolations({ response, cause: undefined })).toEqual(VIOLATIONS);
+    expect(validationTexts(response)).toEqual([
+      'name must be a string',
+      'name is too short',
+      'street must be a string',
+      'items must be few',
+      'What is this?',
+      'each value in nested property items must be …',
+    ]);
+  });
+
+  it('says what was left out, and names no field for it', () => {
+    const response = responseOfPipe(ERRORS, { errorFormat: 'grouped', maxErrorMessagesLength: 30 });
+    expect(fieldViolations({ response, cause: undefined })).toEqual([
+      VIOLATIONS[0],
+      { field: '', description: 'Further validation errors were omitted' },
+    ]);
+  });
+
+  it('knows an error of the whole value, without a property', () => {
+    const error = { property: undefined, constraints: { unknownValue: 'an unknown value' } };
+    const errors = [error, { property: 'address', children: [error] }];
+    const response = responseOfPipe(errors, { errorFormat: 'grouped' });
+    expect(fieldViolations({ response, cause: undefined })).toEqual([
+      { field: '', description: 'an unknown value' },
+      { field: 'address', description: 'an unknown value' },
+    ]);
+  });
+
+  it.each([
+    ['no texts', { name: [] }],
+    ['a text that is in no list', { name: 'must be a string' }],
+    ['other values', { name: ['must be a string', 5] }],
+    ['a list and something else', { name: ['must be a string'], code: 5 }],
+  ])('finds none in an object with %s', (_what, message) => {
+    expect(fieldViolations({ response: { message }, cause: undefined })).toEqual([]);
+    expect(validationTexts({ message })).toEqual([]);
+  });
+});
+
+describe('validationTexts', () => {
+  it('takes those of a list as they are', () => {
+    const response = responseOfPipe(ERRORS.slice(0, 1), { errorFormat: 'list' });
+    expect(validationTexts(response)).toEqual(['name must be a string', 'name is too short']);
+  });
+
+  it.each([undefined, null, 'name must be a string', {}, { message: 'name must be a string' }])(
+    'finds none in %j',
+    (response) => {
+      expect(validationTexts(response)).toEqual([]);
+    },
+  );
 });

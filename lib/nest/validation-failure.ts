@@ -1,5 +1,6 @@
 /**
- * Which fields a failed validation is about: Nest's `ValidationPipe`, with class-validator's errors or only their texts.
+ * Which fields a failed validation is about: Nest's `ValidationPipe`, with class-validator's errors or only their texts,
+ * in a list or by field (`errorFormat: 'grouped'`, Nest 12).
  *
  * Told by shape: class-validator is the application's, and an exception factory may have copied its errors.
  */
@@ -22,16 +23,51 @@ export interface ValidationFailure {
 
 /**
  * @returns One violation per field, in the order of the errors; none when the exception is of another kind.
- *   The paths are exact where the errors themselves are there: in the cause, the response, or a property of it.
- *   From texts alone they are a guess, and `""` for a text that does not begin with one.
+ *   The paths are exact where the errors themselves are there, in the cause, the response, or a property of it, and where
+ *   the texts are grouped by field. From a list of texts they are a guess, and `""` for a text that does not begin with one.
  */
 export function fieldViolations({ response, cause }: ValidationFailure): FieldViolation[] {
   const errors = [cause, response, ...ownValues(response)].find(isValidationErrors);
   if (errors !== undefined) {
     return mergeFields(violationsOfErrors(errors));
   }
-  const texts = (response as { message?: unknown } | null | undefined)?.message;
-  return Array.isArray(texts) ? mergeFields(texts.map(String).map(violationOfText)) : [];
+  const message = messageOf(response);
+  if (Array.isArray(message)) {
+    return mergeFields(message.map(String).map(violationOfText));
+  }
+  return isGrouped(message) ? mergeFields(violationsOfGroups(message)) : [];
+}
+
+/** @returns The texts for all fields; none when the exception is of another kind. */
+export function validationTexts(response: unknown): string[] {
+  const message = messageOf(response);
+  if (Array.isArray(message)) {
+    return message.map(String);
+  }
+  return isGrouped(message) ? Object.values(message).flat() : [];
+}
+
+function messageOf(response: unknown): unknown {
+  return (response as { readonly message?: unknown } | null | undefined)?.message;
+}
+
+/** The texts by the path of their field. */
+type GroupedTexts = Readonly<Record<string, readonly string[]>>;
+
+function isGrouped(message: unknown): message is GroupedTexts {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    Object.values(message).every((texts) => Array.isArray(texts) && texts.every(isString))
+  );
+}
+
+function violationsOfGroups(groups: GroupedTexts): FieldViolation[] {
+  return Object.entries(groups).flatMap(([path, texts]) => {
+    // Nest's `undefined`: class-validator names no property where a whole value is of an unknown class.
+    const field = fieldOf(path.split('.').filter((segment) => segment !== 'undefined'));
+    return texts.map((description) => ({ field, description }));
+  });
 }
 
 function ownValues(value: unknown): unknown[] {
@@ -80,6 +116,10 @@ function violationsOfErrors(errors: readonly ValidationErrorLike[]): FieldViolat
   return violations;
 }
 
+function fieldOf(segments: readonly string[]): string {
+  return segments.reduce(appendSegment, '');
+}
+
 function appendSegment(path: string, segment: string): string {
   if (/^\d+$/.test(segment)) {
     return `${path}[${segment}]`;
@@ -107,7 +147,7 @@ const OTHER_BEGINNINGS = [
 const PATH_FIRST = new RegExp(String.raw`^(?:(?!\p{Lu})${PATH}|${PATH}(?= (?:must|should|is) ))(?= )`, 'u');
 
 function violationOfText(text: string): FieldViolation {
-  return { field: pathOf(text).split('.').reduce(appendSegment, ''), description: text };
+  return { field: fieldOf(pathOf(text).split('.')), description: text };
 }
 
 function pathOf(text: string): string {

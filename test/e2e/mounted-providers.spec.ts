@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type CanActivate,
+  type ExecutionContext,
   ForbiddenException,
   Inject,
   Injectable,
@@ -17,23 +18,25 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
-import { ConnectModule, ConnectServer, ConnectService, Rpc } from 'nestjs-connect';
+import { Test } from '@nestjs/testing';
+import { Code, ConnectModule, ConnectServer, ConnectService, Rpc } from 'nestjs-connect';
+import { type ConnectClient, serveInMemory } from 'nestjs-connect/testing';
 import { ElizaService, type SayRequest } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { callUnary } from '../support/connect-calls.js';
 import { ElizaEcho } from '../support/eliza-echo.js';
 
-const SAY = '/connectrpc.eliza.v1.ElizaService/Say';
-const REFLECT = '/connectrpc.eliza.v1.ElizaService/Reflect';
-
+/** Lets the polite pass: a guard that is left out from the second call on must be seen. */
 @Injectable()
-class DenyGuard implements CanActivate {
-  canActivate(): boolean {
-    throw new ForbiddenException('not you');
+class PoliteGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    if (context.switchToRpc().getData<SayRequest>().sentence !== 'please') {
+      throw new ForbiddenException('not you');
+    }
+    return true;
   }
 }
 
 @Injectable({ scope: Scope.REQUEST })
-class ScopedGuard extends DenyGuard {}
+class ScopedGuard extends PoliteGuard {}
 
 @Injectable({ scope: Scope.REQUEST })
 class PerRequest {
@@ -60,7 +63,7 @@ class Greeter implements OnModuleInit, OnModuleDestroy {
 }
 
 @ConnectService(ElizaService, { partial: true })
-@UseGuards(DenyGuard)
+@UseGuards(PoliteGuard)
 class GuardedGreeter {
   @Rpc()
   say({ sentence }: SayRequest) {
@@ -78,63 +81,59 @@ class ScopedGreeter {
   }
 }
 
-const apps: { close(): Promise<void> }[] = [];
+/** How {@link PoliteGuard} ends a call. */
+const NOT_YOU = { code: Code.PermissionDenied, rawMessage: 'not you' };
+
+/** Everything that a test started. */
+const started: { close(): Promise<void> }[] = [];
 
 afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
+  await Promise.all(started.splice(0).map((running) => running.close()));
   jest.restoreAllMocks();
 });
 
-function create(metadata: ModuleMetadata): Promise<INestApplication> {
-  @Module({ imports: [ConnectModule.forRoot()], ...metadata })
-  class AppModule {}
-  return NestFactory.create(AppModule, { logger: false, abortOnError: false });
+async function create(metadata: ModuleMetadata): Promise<INestApplication> {
+  const imports = [ConnectModule.forRoot()];
+  const module = await Test.createTestingModule({ imports, ...metadata }).compile();
+  module.useLogger(false);
+  return module.createNestApplication();
 }
 
-async function start(
-  metadata: ModuleMetadata,
-  prepare = (_app: INestApplication): void => {},
-): Promise<string> {
-  const app = await create(metadata);
-  apps.push(app);
-  prepare(app);
-  await app.listen(0, '127.0.0.1');
-  return app.getUrl();
+async function serve(metadata: ModuleMetadata): Promise<ConnectClient<typeof ElizaService>> {
+  const server = await serveInMemory(await create(metadata));
+  started.push(server);
+  return server.client(ElizaService);
 }
 
 describe('a @ConnectService class under "providers"', () => {
   it('is served like a controller, one instance for all calls, its hooks called once', async () => {
     Greeter.hooks.length = 0;
-    const url = await start({ providers: [Greeter] });
+    const eliza = await serve({ providers: [Greeter] });
     for (const call of [1, 2, 3]) {
-      expect(await callUnary(url + SAY, { sentence: 'hi' })).toEqual({
-        status: 200,
-        body: { sentence: `hi ${call}` },
-      });
+      expect(await eliza.say({ sentence: 'hi' })).toMatchObject({ sentence: `hi ${call}` });
     }
-    expect((await fetch(url + REFLECT, { method: 'POST' })).status).not.toBe(404);
-    await apps.pop()?.close();
+    await expect(eliza.reflect([])).rejects.toMatchObject({
+      code: Code.Unimplemented,
+      rawMessage: '/connectrpc.eliza.v1.ElizaService/Reflect is not implemented',
+    });
+    await started.pop()?.close();
     expect(Greeter.hooks).toEqual(['init', 'destroy']);
   });
 
-  it('has its guards', async () => {
-    const url = await start({ providers: [GuardedGreeter] });
-    for (let call = 0; call < 3; call++) {
-      expect(await callUnary(url + SAY, { sentence: 'hi' })).toMatchObject({
-        status: 403,
-        body: { code: 'permission_denied' },
-      });
-    }
+  it.each<[string, ModuleMetadata]>([
+    ['its guards', { providers: [GuardedGreeter] }],
+    ['global guards', { providers: [Greeter, { provide: APP_GUARD, useClass: PoliteGuard }] }],
+  ])('has %s', async (_which, metadata) => {
+    const eliza = await serve(metadata);
+    await eliza.say({ sentence: 'please' });
+    await expect(eliza.say({ sentence: 'hi' })).rejects.toMatchObject(NOT_YOU);
   });
 
-  it('has global guards', async () => {
-    const url = await start({ providers: [Greeter, { provide: APP_GUARD, useClass: DenyGuard }] });
-    expect(await callUnary(url + SAY, { sentence: 'hi' })).toMatchObject({ status: 403 });
-  });
-
-  it('is no second service when it is a controller too', async () => {
-    const url = await start({ providers: [ElizaEcho], controllers: [ElizaEcho] });
-    expect(await callUnary(url + SAY, { sentence: 'hi' })).toMatchObject({ status: 200 });
+  it('is no second service when it is a controller too, which keeps its hooks', async () => {
+    Greeter.hooks.length = 0;
+    const eliza = await serve({ providers: [Greeter], controllers: [Greeter] });
+    expect(await eliza.say({ sentence: 'hi' })).toMatchObject({ sentence: 'hi 1' });
+    expect(Greeter.hooks).toEqual(['init', 'init']);
   });
 
   it.each<[string, string, ModuleMetadata]>([
@@ -153,7 +152,7 @@ describe('a @ConnectService class under "providers"', () => {
     ],
   ])('fails at boot when it is %s', async (_, className, metadata) => {
     const app = await create(metadata);
-    await expect(app.init()).rejects.toThrow(
+    await expect(serveInMemory(app)).rejects.toThrow(
       new RegExp(
         `^${className} is a @ConnectService under "providers".*List ${className} under "controllers"`,
       ),
@@ -179,7 +178,10 @@ describe('what RPCs bypass', () => {
     ['nothing that is known', 'debug', 'middleware, enableCors', () => {}],
   ])('is told in one line: %s', async (_, level, text, prepare) => {
     const log = jest.spyOn(Logger.prototype, level);
-    await start({ controllers: [ElizaEcho] }, prepare);
+    const app = await create({ controllers: [ElizaEcho] });
+    started.push(app);
+    prepare(app);
+    await app.init();
     const lines = log.mock.calls
       .map(([message]) => String(message))
       .filter((line) => line.includes('bypass'));
