@@ -7,8 +7,8 @@ import {
   Catch,
   createParamDecorator,
   Injectable,
-  type INestApplicationContext,
   Module,
+  type ModuleMetadata,
   UseFilters,
   UseGuards,
   UseInterceptors,
@@ -16,7 +16,8 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
-import { concatMap, map, Observable, of, tap, throwError, timer } from 'rxjs';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { concatMap, lastValueFrom, map, Observable, of, tap, throwError, timer } from 'rxjs';
 import {
   type Around,
   Code,
@@ -28,6 +29,7 @@ import {
   Rpc,
   type RpcStream,
 } from 'nestjs-connect';
+import { type ConnectClient, type ConnectTestServer, serveInMemory } from 'nestjs-connect/testing';
 import {
   type ConverseRequest,
   ElizaService,
@@ -36,7 +38,6 @@ import {
   type SayRequest,
 } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
 import { http1Request, openHttp2, RawClient, recordHttp2 } from '../server/engine-harness.js';
-import { callStream, callUnary } from '../support/connect-calls.js';
 import { eventually } from '../support/eventually.js';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
@@ -158,48 +159,59 @@ class Eliza {
 @Module({ controllers: [Eliza] })
 class ElizaModule {}
 
-const apps: INestApplicationContext[] = [];
+/** Everything that a test started. */
+const started: { close(): Promise<void> }[] = [];
 
 afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
+  await Promise.all(started.splice(0).map((running) => running.close()));
 });
 
-async function start(around: Around): Promise<number> {
+/** On a socket, whose events come from outside of every call's store. */
+async function startOnPort(around: Around): Promise<number> {
   seen = [];
   const strategy = new ConnectServer({ host: '127.0.0.1', port: 0, around });
   const app = await NestFactory.createMicroservice(ElizaModule, { strategy, logger: false });
-  apps.push(app);
+  started.push(app);
   return ((await app.listen()) as unknown as { port: number }).port;
 }
 
-async function startMounted(around: Around): Promise<number> {
-  seen = [];
-  @Module({ imports: [ElizaModule, ConnectModule.forRoot({ around })] })
-  class MountedModule {}
-  const app = await NestFactory.create(MountedModule, { logger: false });
-  apps.push(app);
-  await app.listen(0, '127.0.0.1');
-  return ((app.getHttpServer() as { address(): unknown }).address() as { port: number }).port;
+type ElizaClient = ConnectClient<typeof ElizaService>;
+
+async function start(around: Around): Promise<ElizaClient> {
+  return connected(await serveInMemory(await compile([ElizaModule]), { around }));
 }
 
-function urlOf(port: number, method: string): string {
-  return `http://127.0.0.1:${port}/connectrpc.eliza.v1.ElizaService/${method}`;
+async function startMounted(around: Around): Promise<ElizaClient> {
+  const module = await compile([ElizaModule, ConnectModule.forRoot({ around })]);
+  return connected(await serveInMemory(module.createNestApplication()));
+}
+
+async function compile(imports: NonNullable<ModuleMetadata['imports']>): Promise<TestingModule> {
+  const module = await Test.createTestingModule({ imports }).compile();
+  module.useLogger(false);
+  return module;
+}
+
+function connected(server: ConnectTestServer): ElizaClient {
+  seen = [];
+  started.push(server);
+  return server.client(ElizaService);
 }
 
 const inStore: Around = (context, next) =>
   storage.run(context.requestHeaders.get('x-request-id') ?? 'none', next);
 
 describe.each([
-  ['ConnectServer', start],
+  ['a microservice', start],
   ['ConnectModule', startMounted],
 ])('around, %s', (_name, startServer) => {
   it.each([
     ['an answer', 'hi', ['response through the interceptor']],
     ['an exception', 'fail', ['filter']],
   ])('encloses guard, pipe, decorator, interceptor, handler and %s', async (_end, sentence, ending) => {
-    const port = await startServer(inStore);
-    await Promise.all(
-      ['a', 'b'].map((id) => callUnary(urlOf(port, 'Say'), { sentence }, { 'x-request-id': id })),
+    const eliza = await startServer(inStore);
+    await Promise.allSettled(
+      ['a', 'b'].map((id) => eliza.say({ sentence }, { headers: { 'x-request-id': id } })),
     );
     for (const id of ['a', 'b']) {
       const places = new Set(seen.filter(([, store]) => store === id).map(([place]) => place));
@@ -220,19 +232,17 @@ describe.each([
 });
 
 describe('around', () => {
-  it.each([
-    ['Introduce', [{ name: 'hi' }], ['generator', 'finally']],
-    ['Reflect', [{ sentence: 'a' }, { sentence: 'b' }], ['operator on requests']],
-  ])('encloses the stream of %s', async (method, messages, places) => {
-    const port = await start(inStore);
-    await callStream(urlOf(port, method), messages);
-    expect(seen.length).toBeGreaterThan(0);
+  it.each<[string, (eliza: ElizaClient) => Promise<unknown>, string[]]>([
+    ['responses', (eliza) => lastValueFrom(eliza.introduce({ name: 'hi' })), ['generator', 'finally']],
+    ['requests', (eliza) => eliza.reflect([{ sentence: 'a' }, { sentence: 'b' }]), ['operator on requests']],
+  ])('encloses a stream of %s', async (_what, call, places) => {
+    await call(await start(inStore));
     expect(seen.filter(([, store]) => store !== 'none')).toEqual([]);
     expect(seen.map(([place]) => place)).toEqual(expect.arrayContaining(places));
   });
 
   it('holds for a generator that goes on when its client reads', async () => {
-    const port = await start(inStore);
+    const port = await startOnPort(inStore);
     const client = new RawClient(connect({ port, host: '127.0.0.1' }));
     const body = encodeEnvelope(0, Buffer.from('{"name":"large"}'));
     client.socket.pause();
@@ -253,7 +263,7 @@ describe('around', () => {
   });
 
   it('holds for each message of a bidi stream, and for its end when the client goes away', async () => {
-    const port = await start(inStore);
+    const port = await startOnPort(inStore);
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     const stream = openHttp2(session, {
       ':path': '/connectrpc.eliza.v1.ElizaService/Converse',
@@ -274,16 +284,20 @@ describe('around', () => {
   });
 
   it('may begin the call later, and learns when it is over', async () => {
-    const events: string[] = [];
-    const port = await start(async (context, next) => {
+    const eliza = await start(async (context, next) => {
       await timer(5).toPromise();
-      events.push(`before ${context.method.name}`);
+      note(`before ${context.method.name}`);
       await next();
-      events.push('over');
+      note('over');
     });
-    expect(await callUnary(urlOf(port, 'Say'), { sentence: 'hi' })).toMatchObject({ status: 200 });
-    await eventually(() => events.length === 2);
-    expect(events).toEqual(['before Say', 'over']);
+    expect(await eliza.say({ sentence: 'hi' })).toMatchObject({ sentence: 'hi' });
+    await eventually(() => hasSeen('over'));
+    const places = seen.map(([place]) => place);
+    expect([places.at(0), ...places.slice(-2)]).toEqual([
+      'before Say',
+      'response through the interceptor',
+      'over',
+    ]);
   });
 
   it.each<[string, Around]>([
@@ -295,25 +309,25 @@ describe('around', () => {
     ],
     ['rejects', () => Promise.reject(new ConnectError('not now', { code: Code.Unavailable }))],
   ])('fails the call when it %s', async (_how, around) => {
-    const port = await start(around);
-    expect(await callUnary(urlOf(port, 'Say'), { sentence: 'hi' })).toEqual({
-      status: 503,
-      body: { code: 'unavailable', message: 'not now' },
+    const eliza = await start(around);
+    await expect(eliza.say({ sentence: 'hi' })).rejects.toMatchObject({
+      code: Code.Unavailable,
+      rawMessage: 'not now',
     });
     expect(seen).toEqual([]);
   });
 
   it('fails the call when it ends without next()', async () => {
-    const port = await start(async () => {});
-    expect(await callUnary(urlOf(port, 'Say'), { sentence: 'hi' })).toMatchObject({
-      status: 500,
-      body: { code: 'internal', message: 'internal error' },
+    const eliza = await start(async () => {});
+    await expect(eliza.say({ sentence: 'hi' })).rejects.toMatchObject({
+      code: Code.Internal,
+      rawMessage: 'internal error',
     });
   });
 
   it('begins a call once, however often next() is called', async () => {
-    const port = await start((_context, next) => Promise.all([next(), next()]));
-    await callUnary(urlOf(port, 'Say'), { sentence: 'hi' });
+    const eliza = await start((_context, next) => Promise.all([next(), next()]));
+    await eliza.say({ sentence: 'hi' });
     expect(seen.filter(([place]) => place === 'handler')).toHaveLength(1);
   });
 });

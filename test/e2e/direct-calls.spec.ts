@@ -9,7 +9,7 @@ import {
   createParamDecorator,
   Inject,
   Injectable,
-  type INestApplicationContext,
+  type INestApplication,
   type INestMicroservice,
   Module,
   type ModuleMetadata,
@@ -22,60 +22,42 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
 import { Payload, RpcException } from '@nestjs/microservices';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { EMPTY, NEVER, of, throwError } from 'rxjs';
 import {
   Code,
   type ConnectContext,
   ConnectError,
   ConnectModule,
+  type ConnectModuleOptions,
   ConnectServer,
   ConnectService,
   Rpc,
+  type RpcHeaders,
 } from 'nestjs-connect';
+import { type ConnectTestServer, type InMemoryModuleOptions, serveInMemory } from 'nestjs-connect/testing';
 import { ElizaService, type SayRequest } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { callUnary, type UnaryAnswer } from '../support/connect-calls.js';
+import { callUnary } from '../support/connect-calls.js';
 
 const CALLS = 3;
+/** Long enough for every handler that answers, and the server's own: what times out is what it says, not the client. */
+const maxTimeoutMs = 300;
 
 /** Who called the handler: Nest's pipeline stands on the stack, or it does not. */
 function callerOnStack(): string {
   return new Error().stack?.includes('rpc-context-creator') === true ? 'pipeline' : 'direct';
 }
 
-const apps: INestApplicationContext[] = [];
+/** What a caller sees of a call. */
+type Outcome = Readonly<Record<string, unknown>>;
+type Say = (sentence: string) => Promise<Outcome>;
+
+/** Everything that a test started. */
+const started: { close(): Promise<void> }[] = [];
 
 afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
+  await Promise.all(started.splice(0).map((running) => running.close()));
 });
-
-function server(directCalls = true): ConnectServer {
-  return new ConnectServer({ host: '127.0.0.1', port: 0, directCalls });
-}
-
-function sayUrl(address: unknown): string {
-  return `http://127.0.0.1:${(address as { port: number }).port}/connectrpc.eliza.v1.ElizaService/Say`;
-}
-
-async function startMicroservice(
-  metadata: ModuleMetadata,
-  { directCalls = true, prepare }: { directCalls?: boolean; prepare?: (app: INestMicroservice) => void } = {},
-): Promise<string> {
-  const app = await NestFactory.createMicroservice(moduleOf(metadata), {
-    strategy: server(directCalls),
-    logger: false,
-  });
-  apps.push(app);
-  prepare?.(app);
-  return sayUrl(await app.listen());
-}
-
-async function startMounted(metadata: ModuleMetadata, directCalls = true): Promise<string> {
-  const imports = [ConnectModule.forRoot({ directCalls })];
-  const app = await NestFactory.create(moduleOf({ ...metadata, imports }), { logger: false });
-  apps.push(app);
-  await app.listen(0, '127.0.0.1');
-  return sayUrl((app.getHttpServer() as { address(): unknown }).address());
-}
 
 function moduleOf(metadata: ModuleMetadata): Type {
   @Module(metadata)
@@ -83,13 +65,127 @@ function moduleOf(metadata: ModuleMetadata): Type {
   return TestModule;
 }
 
-async function sayRepeatedly(url: string, sentence: string): Promise<UnaryAnswer[]> {
-  const answers: UnaryAnswer[] = [];
-  for (let i = 0; i < CALLS; i++) {
-    answers.push(await callUnary(url, { sentence }, { 'connect-timeout-ms': '300' }));
-  }
-  return answers;
+function withModule(metadata: ModuleMetadata, options: ConnectModuleOptions): ModuleMetadata {
+  return { ...metadata, imports: [ConnectModule.forRoot(options)] };
 }
+
+function sayOverHttp(address: unknown): Say {
+  const { port } = address as { port: number };
+  const url = `http://127.0.0.1:${port}/connectrpc.eliza.v1.ElizaService/Say`;
+  return async (sentence) => (await callUnary(url, { sentence })).body as Outcome;
+}
+
+/** By Nest's own doors, on a socket. */
+async function startMicroservice(metadata: ModuleMetadata, options: ConnectModuleOptions = {}): Promise<Say> {
+  const strategy = onLoopback(options);
+  const app = await NestFactory.createMicroservice(moduleOf(metadata), { strategy, logger: false });
+  started.push(app);
+  return sayOverHttp(await app.listen());
+}
+
+async function startMounted(metadata: ModuleMetadata, options: ConnectModuleOptions = {}): Promise<Say> {
+  const app = await NestFactory.create(moduleOf(withModule(metadata, options)), { logger: false });
+  started.push(app);
+  await app.listen(0, '127.0.0.1');
+  return sayOverHttp((app.getHttpServer() as { address(): unknown }).address());
+}
+
+interface Hybrid {
+  readonly inheritAppConfig?: boolean;
+  readonly prepare?: (app: INestApplication, microservice: INestMicroservice) => void;
+}
+
+async function startHybrid(
+  metadata: ModuleMetadata,
+  options: ConnectModuleOptions = {},
+  { inheritAppConfig = false, prepare }: Hybrid = {},
+): Promise<Say> {
+  const app = await NestFactory.create(moduleOf(metadata), { logger: false });
+  started.push(app);
+  const strategy = onLoopback(options);
+  const deferInitialization = prepare !== undefined;
+  const microservice = app.connectMicroservice({ strategy }, { inheritAppConfig, deferInitialization });
+  if (prepare !== undefined) {
+    prepare(app, microservice);
+    await microservice.init();
+  }
+  await app.startAllMicroservices();
+  return sayOverHttp(strategy.unwrap<{ address(): unknown }>().address());
+}
+
+function onLoopback(options: ConnectModuleOptions): ConnectServer {
+  return new ConnectServer({ host: '127.0.0.1', port: 0, ...options });
+}
+
+async function compile(metadata: ModuleMetadata): Promise<TestingModule> {
+  const module = await Test.createTestingModule(metadata).compile();
+  module.useLogger(false);
+  return module;
+}
+
+async function serveModule(
+  metadata: ModuleMetadata,
+  options?: InMemoryModuleOptions,
+): Promise<ConnectTestServer<INestMicroservice>> {
+  const server = await serveInMemory(await compile(metadata), { maxTimeoutMs, ...options });
+  started.push(server);
+  return server;
+}
+
+async function startModule(metadata: ModuleMetadata, options?: InMemoryModuleOptions): Promise<Say> {
+  return sayTo(await serveModule(metadata, options));
+}
+
+async function startApplication(
+  metadata: ModuleMetadata,
+  options: ConnectModuleOptions = {},
+  configure: (app: INestApplication) => void = () => {},
+): Promise<Say> {
+  const app = (await compile(withModule(metadata, options))).createNestApplication();
+  configure(app);
+  const server = await serveInMemory(app);
+  started.push(server);
+  return sayTo(server);
+}
+
+/** @returns A caller that looks at everything: answer or error, headers and trailers. */
+function sayTo(server: ConnectTestServer): Say {
+  const eliza = server.client(ElizaService, { timeoutMs: 60_000 });
+  return async (request) => {
+    const metadata: Record<string, [string, string][]> = {};
+    const note = (name: string) => (headers: RpcHeaders) => void (metadata[name] = [...headers]);
+    const options = { onHeaders: note('headers'), onTrailers: note('trailers') };
+    try {
+      const { sentence } = await eliza.say({ sentence: request }, options);
+      return { sentence, ...metadata };
+    } catch (error) {
+      return { ...plain(error), ...metadata };
+    }
+  };
+}
+
+function plain(error: unknown): Outcome {
+  if (!ConnectError.is(error)) {
+    throw error;
+  }
+  const { code, rawMessage: message, details, metadata } = error;
+  return { code, message, details, metadata: [...metadata] };
+}
+
+async function sayRepeatedly(say: Say, sentence: string): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let i = 0; i < CALLS; i++) {
+    outcomes.push(await say(sentence));
+  }
+  return outcomes;
+}
+
+/** @returns What handlers here say of who called them: in their answer, or in what they throw. */
+function callers(outcomes: readonly Outcome[]): unknown[] {
+  return outcomes.map(({ sentence, message }) => sentence ?? message);
+}
+
+const ALWAYS_PIPELINE = Array<string>(CALLS).fill('pipeline');
 
 /** What a handler may do, by the sentence that asks for it. */
 const BEHAVIORS: Readonly<Record<string, (context: ConnectContext) => unknown>> = {
@@ -149,45 +245,37 @@ describe('a direct call', () => {
 
   const controllers = [Behaving];
 
-  it.each([
-    ['createMicroservice', () => startMicroservice({ controllers })],
-    ['ConnectModule', () => startMounted({ controllers })],
-  ])('is made from the second call on (%s)', async (_mode, start) => {
-    const answers = await sayRepeatedly(await start(), 'who calls?');
-    expect(answers.map(({ body }) => body)).toEqual([
-      { sentence: 'pipeline Behaving' },
-      { sentence: 'direct Behaving' },
-      { sentence: 'direct Behaving' },
-    ]);
+  describe.each<[string, (metadata: ModuleMetadata, options?: ConnectModuleOptions) => Promise<Say>]>([
+    ['createMicroservice', startMicroservice],
+    ['connectMicroservice', startHybrid],
+    ['ConnectModule', startMounted],
+    ['a TestingModule', startModule],
+    ['a TestingModule with ConnectModule', startApplication],
+  ])('under %s', (_mode, start) => {
+    it('is made from the second call on', async () => {
+      const outcomes = await sayRepeatedly(await start({ controllers }), 'who calls?');
+      expect(callers(outcomes)).toEqual(['pipeline Behaving', 'direct Behaving', 'direct Behaving']);
+    });
+
+    it('is not made when directCalls is off', async () => {
+      const say = await start({ controllers }, { directCalls: false });
+      const outcomes = await sayRepeatedly(say, 'who calls?');
+      expect(new Set(callers(outcomes))).toEqual(new Set(['pipeline Behaving']));
+    });
   });
 
-  it.each([
-    ['createMicroservice', () => startMicroservice({ controllers }, { directCalls: false })],
-    ['ConnectModule', () => startMounted({ controllers }, false)],
-  ])('is not made when directCalls is off (%s)', async (_mode, start) => {
-    const answers = await sayRepeatedly(await start(), 'who calls?');
-    expect(new Set(answers.map(({ body }) => (body as { sentence: string }).sentence))).toEqual(
-      new Set(['pipeline Behaving']),
-    );
-  });
-
-  it('is not made for a microservice of an app that may have a configuration of its own', async () => {
-    const app = await NestFactory.create(moduleOf({ controllers }), { logger: false });
-    apps.push(app);
-    const strategy = server();
-    app.connectMicroservice({ strategy });
-    await app.startAllMicroservices();
-    const url = sayUrl(strategy.unwrap<{ address(): unknown }>().address());
-    const answers = await sayRepeatedly(url, 'who calls?');
-    expect(new Set(answers.map(({ body }) => (body as { sentence: string }).sentence))).toEqual(
-      new Set(['pipeline Behaving']),
-    );
+  it('is made where a microservice does not inherit the guards of its application', async () => {
+    const guarded: Hybrid = {
+      prepare: (app) => app.useGlobalGuards({ canActivate: () => false }),
+    };
+    const outcomes = await sayRepeatedly(await startHybrid({ controllers }, {}, guarded), 'who calls?');
+    expect(callers(outcomes)).toEqual(['pipeline Behaving', 'direct Behaving', 'direct Behaving']);
   });
 
   it.each(Object.keys(BEHAVIORS))('answers as the pipeline does: handlers that %s', async (behavior) => {
     const [direct, piped] = await Promise.all(
       [true, false].map(async (directCalls) =>
-        sayRepeatedly(await startMicroservice({ controllers }, { directCalls }), behavior),
+        sayRepeatedly(await startModule({ controllers }, { directCalls }), behavior),
       ),
     );
     expect(direct).toEqual(piped);
@@ -195,23 +283,17 @@ describe('a direct call', () => {
   });
 
   it('keeps apart two applications in one process that share a class', async () => {
-    const guarded = await startMicroservice({
-      controllers,
-      providers: [{ provide: APP_GUARD, useValue: { canActivate: () => false } }],
-    });
-    const open = await startMicroservice({ controllers });
+    // It lets calls pass: behind one that does not, no handler would be known.
+    const guard = { provide: APP_GUARD, useValue: { canActivate: () => true } };
+    const guarded = await startModule({ controllers, providers: [guard] });
+    const open = await startModule({ controllers });
     const [fromOpen, fromGuarded] = [await sayRepeatedly(open, 'x'), await sayRepeatedly(guarded, 'x')];
-    expect(fromOpen.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(fromGuarded.map(({ status }) => status)).toEqual([403, 403, 403]);
+    expect(callers(fromOpen)).toEqual(['pipeline Behaving', 'direct Behaving', 'direct Behaving']);
+    expect(callers(fromGuarded)).toEqual(Array(CALLS).fill('pipeline Behaving'));
   });
 
   it('leaves no property on the instances of a service', async () => {
-    const app = await NestFactory.createMicroservice(moduleOf({ controllers }), {
-      strategy: server(),
-      logger: false,
-    });
-    apps.push(app);
-    await app.listen();
+    const { app } = await serveModule({ controllers });
     expect(Reflect.ownKeys(app.get(Behaving))).toEqual(['name']);
   });
 });
@@ -408,8 +490,10 @@ class NeedsTenant {
   }
 }
 
+type Configure = (app: INestMicroservice | INestApplication) => void;
+
 interface Enhanced extends ModuleMetadata {
-  readonly prepare?: (app: INestMicroservice) => void;
+  readonly configure?: Configure;
 }
 
 const ENHANCED: Readonly<Record<string, Enhanced>> = {
@@ -433,44 +517,52 @@ const ENHANCED: Readonly<Record<string, Enhanced>> = {
   APP_PIPE: { controllers: [Plain], providers: [{ provide: APP_PIPE, useClass: Pipe }] },
   APP_INTERCEPTOR: { controllers: [Plain], providers: [{ provide: APP_INTERCEPTOR, useClass: Interceptor }] },
   APP_FILTER: { controllers: [Failing], providers: [{ provide: APP_FILTER, useClass: Filter }] },
-  useGlobalGuards: { controllers: [Plain], prepare: (app) => app.useGlobalGuards(new Guard()) },
-  useGlobalPipes: { controllers: [Plain], prepare: (app) => app.useGlobalPipes(new Pipe()) },
+  useGlobalGuards: { controllers: [Plain], configure: (app) => app.useGlobalGuards(new Guard()) },
+  useGlobalPipes: { controllers: [Plain], configure: (app) => app.useGlobalPipes(new Pipe()) },
   useGlobalInterceptors: {
     controllers: [Plain],
-    prepare: (app) => app.useGlobalInterceptors(new Interceptor()),
+    configure: (app) => app.useGlobalInterceptors(new Interceptor()),
   },
-  useGlobalFilters: { controllers: [Failing], prepare: (app) => app.useGlobalFilters(new Filter()) },
-  registerPreRequestHook: {
-    controllers: [Plain],
-    prepare: (app) =>
-      app.registerPreRequestHook((_context, next) => {
-        ran();
-        return next();
-      }),
-  },
+  useGlobalFilters: { controllers: [Failing], configure: (app) => app.useGlobalFilters(new Filter()) },
 };
 
-describe('the pipeline is kept for', () => {
-  it.each(Object.entries(ENHANCED))('%s', async (_name, { prepare, ...metadata }) => {
+describe.each<[string, (metadata: ModuleMetadata, configure?: Configure) => Promise<Say>]>([
+  ['a microservice', (metadata, configure) => startModule(metadata, configure && { configure })],
+  ['ConnectModule', (metadata, configure) => startApplication(metadata, {}, configure)],
+])('the pipeline is kept under %s for', (_mode, start) => {
+  it.each(Object.entries(ENHANCED))('%s', async (_name, { configure, ...metadata }) => {
     ran.mockClear();
-    const url = await startMicroservice(metadata, { ...(prepare && { prepare }) });
-    const answers = await sayRepeatedly(url, 'x');
-    const callers = answers.map(({ body }) => Object.values(body as object).at(-1) as string);
-    expect(callers).toEqual(Array(CALLS).fill('pipeline'));
+    expect(callers(await sayRepeatedly(await start(metadata, configure), 'x'))).toEqual(ALWAYS_PIPELINE);
+    expect(ran).toHaveBeenCalledTimes(CALLS);
+  });
+});
+
+describe('the pipeline is kept for', () => {
+  it('registerPreRequestHook', async () => {
+    ran.mockClear();
+    const configure = (app: INestMicroservice) =>
+      void app.registerPreRequestHook((_context, next) => {
+        ran();
+        return next();
+      });
+    const say = await startModule({ controllers: [Plain] }, { configure });
+    expect(callers(await sayRepeatedly(say, 'x'))).toEqual(ALWAYS_PIPELINE);
     expect(ran).toHaveBeenCalledTimes(CALLS);
   });
 
-  it('the global guards that only one microservice of a hybrid app has', async () => {
+  it.each<[string, Hybrid]>([
+    [
+      'that only one microservice of a hybrid app has',
+      { prepare: (_app, microservice) => microservice.useGlobalGuards(new Guard()) },
+    ],
+    [
+      'that a microservice inherits from its application',
+      { inheritAppConfig: true, prepare: (app) => app.useGlobalGuards(new Guard()) },
+    ],
+  ])('the global guards %s', async (_whose, hybrid) => {
     ran.mockClear();
-    const app = await NestFactory.create(moduleOf({ controllers: [Plain] }), { logger: false });
-    apps.push(app);
-    const strategy = server();
-    const options = { inheritAppConfig: false, deferInitialization: true };
-    const microservice = app.connectMicroservice({ strategy }, options);
-    microservice.useGlobalGuards(new Guard());
-    await microservice.init();
-    await app.startAllMicroservices();
-    await sayRepeatedly(sayUrl(strategy.unwrap<{ address(): unknown }>().address()), 'x');
+    const say = await startHybrid({ controllers: [Plain] }, {}, hybrid);
+    expect(callers(await sayRepeatedly(say, 'x'))).toEqual(ALWAYS_PIPELINE);
     expect(ran).toHaveBeenCalledTimes(CALLS);
   });
 });

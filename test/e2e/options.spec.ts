@@ -7,24 +7,31 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
 import {
+  Code,
   type Compression,
   ConnectConfigError,
   type ConnectContext,
+  type ConnectModuleOptions,
   ConnectServer,
   type ConnectServerOptions,
   ConnectService,
+  type Peer,
   protoCodec,
   Rpc,
 } from 'nestjs-connect';
-import { of } from 'rxjs';
+import { type ConnectClient, serveInMemory } from 'nestjs-connect/testing';
+import { lastValueFrom, map, range, toArray } from 'rxjs';
 import {
   ElizaService,
   type IntroduceRequest,
   type SayRequest,
 } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { callStream, callUnary } from '../support/connect-calls.js';
-import { type RunningServer, startService } from '../support/eliza-echo.js';
+import { callUnary } from '../support/connect-calls.js';
+import { startService } from '../support/eliza-echo.js';
+
+const MESSAGES = 64;
 
 @ConnectService(ElizaService, { partial: true })
 class Probe {
@@ -36,19 +43,30 @@ class Probe {
     return { sentence: sentence === 'timeout' ? String(context.requestTimeoutMs) : sentence };
   }
 
-  /** 64 messages in one turn: more than a client takes in that turn. */
+  /** Many messages in one turn: more than a client takes in that turn. */
   @Rpc({ bufferBytes: 1_000 })
   introduce({ name }: IntroduceRequest) {
-    return of(...Array.from({ length: 64 }, () => ({ sentence: name.repeat(10_000) })));
+    return range(0, MESSAGES).pipe(map((number) => ({ sentence: `${name.repeat(10_000)} ${number}` })));
   }
 }
 
-const servers: RunningServer[] = [];
+const servers: { close(): Promise<void> }[] = [];
 
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
+async function serveInMemoryWith(
+  options: ConnectModuleOptions,
+  peer?: Peer,
+): Promise<ConnectClient<typeof ElizaService>> {
+  const module = await Test.createTestingModule({ controllers: [Probe] }).compile();
+  const server = await serveInMemory(module, { ...options, ...(peer && { peer }) });
+  servers.push(server);
+  return server.client(ElizaService);
+}
+
+/** @returns The URL of the service. */
 async function serve(options: ConnectServerOptions = {}): Promise<string> {
   const server = await startService(Probe, options);
   servers.push(server);
@@ -126,11 +144,9 @@ describe('ConnectServerOptions', () => {
     [{}, '90000'],
     [{ maxTimeoutMs: 500 }, '500'],
   ])('%j: a timeout of 90 s is %s ms', async (options, timeout) => {
-    const url = await serve(options);
-    const headers = { 'connect-timeout-ms': '90000' };
-    expect(await callUnary(`${url}/Say`, { sentence: 'timeout' }, headers)).toEqual({
-      status: 200,
-      body: { sentence: timeout },
+    const eliza = await serveInMemoryWith(options);
+    expect(await eliza.say({ sentence: 'timeout' }, { timeoutMs: 90_000 })).toMatchObject({
+      sentence: timeout,
     });
   });
 
@@ -161,25 +177,24 @@ describe('ConnectServerOptions', () => {
   });
 
   it.each([
-    [{ sendLimitBytes: 5 }, 429],
-    [{ sendLimitBytes: 100 }, 200],
-  ])('%j: a response of 18 bytes is answered %d', async (options, status) => {
-    const url = await serve(options);
-    expect((await callUnary(`${url}/Say`, { sentence: 'four' })).status).toBe(status);
+    [{ sendLimitBytes: 5 }, { status: 'rejected', reason: { code: Code.ResourceExhausted } }],
+    [{ sendLimitBytes: 6 }, { status: 'fulfilled', value: { sentence: 'four' } }],
+  ])('%j: a response of 6 bytes is %j', async (options, expected) => {
+    const eliza = await serveInMemoryWith(options);
+    const [outcome] = await Promise.allSettled([eliza.say({ sentence: 'four' })]);
+    expect(outcome).toMatchObject(expected);
   });
 
   it('bufferBytes and overflow: a method has its own', async () => {
-    const url = await serve({ overflow: 'latest', bufferBytes: 1e9 });
+    const latest = await serveInMemoryWith({ overflow: 'latest', bufferBytes: 1e9 });
     // "latest" of the server drops what does not fit, so nothing fails; the newest message arrives.
-    const answers = await callStream(`${url}/Introduce`, [{ name: 'a' }]);
-    expect(answers.length).toBeLessThan(65);
-    expect(answers.at(-1)).toEqual({});
-    const strict = await serve({ overflow: 'buffer', bufferBytes: 1e9 });
-    expect((await callStream(`${strict}/Introduce`, [{ name: 'a' }])).at(-1)).toMatchObject({
-      error: {
-        code: 'resource_exhausted',
-        message: expect.stringContaining('/connectrpc.eliza.v1.ElizaService/Introduce'),
-      },
+    const answers = await lastValueFrom(latest.introduce({ name: 'a' }).pipe(toArray()));
+    expect(answers.length).toBeLessThan(MESSAGES);
+    expect(answers.at(-1)?.sentence).toMatch(new RegExp(`${MESSAGES - 1}$`));
+    const strict = await serveInMemoryWith({ overflow: 'buffer', bufferBytes: 1e9 });
+    await expect(lastValueFrom(strict.introduce({ name: 'a' }))).rejects.toMatchObject({
+      code: Code.ResourceExhausted,
+      rawMessage: expect.stringContaining('/connectrpc.eliza.v1.ElizaService/Introduce'),
     });
   });
 
@@ -232,17 +247,22 @@ describe('ConnectServerOptions', () => {
 });
 
 describe('trustProxies', () => {
-  it.each<[string, ConnectServerOptions, string]>([
-    ['is off: anybody could write the header', {}, '127.0.0.1:known'],
+  const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
+
+  it('is off: anybody could write the header, and the peer is who holds the socket', async () => {
+    expect(await callUnary(`${await serve()}/Say`, { sentence: 'peer' }, headers)).toEqual({
+      status: 200,
+      body: { sentence: '127.0.0.1:known' },
+    });
+  });
+
+  it.each<[string, ConnectModuleOptions, string]>([
+    ['is off', {}, '10.1.2.3:known'],
     ['counts proxies', { trustProxies: 1 }, '203.0.113.7:unknown'],
     ['names networks', { trustProxies: ['127.0.0.0/8', '10.0.0.0/8'] }, '203.0.113.7:unknown'],
-    ['does not name this one', { trustProxies: ['10.0.0.0/8'] }, '127.0.0.1:known'],
-  ])('%s', async (_how, options, peer) => {
-    const url = await serve(options);
-    const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
-    expect(await callUnary(`${url}/Say`, { sentence: 'peer' }, headers)).toEqual({
-      status: 200,
-      body: { sentence: peer },
-    });
+    ['does not name this one', { trustProxies: ['127.0.0.0/8'] }, '10.1.2.3:known'],
+  ])('%s', async (_how, options, sentence) => {
+    const eliza = await serveInMemoryWith(options, { address: '10.1.2.3', port: 4, tls: undefined });
+    expect(await eliza.say({ sentence: 'peer' }, { headers })).toMatchObject({ sentence });
   });
 });
