@@ -15,7 +15,7 @@ import {
   type RawClient,
   recordHttp2,
 } from '../server/engine-harness.js';
-import { type CompiledTarget, compileTarget } from './support/compiled-target.js';
+import { type CompiledTarget, compileTarget } from '../support/compiled-target.js';
 import { Deployed } from './support/deployed.js';
 import { type Answer, type Dialect, DIALECTS, type Outcome, streamed } from './support/dialects.js';
 import { PREFACE } from './support/http2-frames.js';

@@ -7,7 +7,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { RawClient } from '../../server/engine-harness.js';
-import { type CompiledTarget } from './compiled-target.js';
+import { type CompiledTarget } from '../../support/compiled-target.js';
 import { type ServerInit } from './server-forms.js';
 
 /** How the process ended. */
@@ -34,7 +34,8 @@ export class Deployed {
   }
 
   static async start(target: CompiledTarget, init: ServerInit): Promise<Deployed> {
-    const child = spawn(process.execPath, [target.program('shutdown-server'), JSON.stringify(init)], {
+    const program = target.program('test/faults/support/shutdown-server.ts');
+    const child = spawn(process.execPath, [program, JSON.stringify(init)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const deployed = new Deployed(child);

@@ -25,9 +25,10 @@ import {
   type ReflectRequest,
   type SayRequest,
 } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
+import { answerQuestions, collectGarbage, heapBytes } from '../../support/answering-program.js';
 import { CallLedger } from './call-ledger.js';
 import { type ServerInit, startServer } from './server-forms.js';
-import { type ServerMessage, type ServerQuestion, type VitalSigns } from './vital-signs.js';
+import { type ServerAnswer, type ServerQuestion, type VitalSigns } from './vital-signs.js';
 
 const MESSAGE = { sentence: 'x'.repeat(16_384) };
 
@@ -299,19 +300,17 @@ async function main(): Promise<void> {
   let peakRssBytes = 0;
   let peakHeapBytes = 0;
   const sample = (): void => {
-    const { rss, heapUsed, external } = process.memoryUsage();
-    peakRssBytes = Math.max(peakRssBytes, rss);
-    peakHeapBytes = Math.max(peakHeapBytes, heapUsed + external);
+    peakRssBytes = Math.max(peakRssBytes, process.memoryUsage.rss());
+    peakHeapBytes = Math.max(peakHeapBytes, heapBytes());
   };
   setInterval(sample, SAMPLE_MS).unref();
 
   const takeSigns = (): VitalSigns => {
     sample();
-    const memory = process.memoryUsage();
     return {
-      rssBytes: memory.rss,
+      rssBytes: process.memoryUsage.rss(),
       peakRssBytes,
-      heapBytes: memory.heapUsed + memory.external,
+      heapBytes: heapBytes(),
       peakHeapBytes,
       startedHandlers: ledger.startedHandlers,
       endedHandlers: ledger.endedHandlers,
@@ -323,35 +322,17 @@ async function main(): Promise<void> {
       warnings,
     };
   };
-  process.on('message', (question: ServerQuestion) => {
-    void (async () => {
-      const { id } = question;
-      if (question.kind === 'calls') {
-        tell({ kind: 'calls', id, calls: ledger.takeCalls() });
-        return;
-      }
-      if (question.collect) {
-        await collectGarbage();
-        peakRssBytes = 0;
-        peakHeapBytes = 0;
-      }
-      tell({ kind: 'signs', id, signs: takeSigns() });
-    })();
+  answerQuestions<ServerQuestion, ServerAnswer>(port, async (question) => {
+    if (question.kind === 'calls') {
+      return { kind: 'calls', calls: ledger.takeCalls() };
+    }
+    if (question.collect) {
+      await collectGarbage();
+      peakRssBytes = 0;
+      peakHeapBytes = 0;
+    }
+    return { kind: 'signs', signs: takeSigns() };
   });
-  process.once('disconnect', () => process.exit());
-  tell({ kind: 'listening', port });
-}
-
-function tell(message: ServerMessage): void {
-  process.send?.(message);
-}
-
-/** Twice: what finalizers let go of is garbage of the next turn. */
-async function collectGarbage(): Promise<void> {
-  for (let i = 0; i < 2; i++) {
-    (globalThis as { gc?: () => void }).gc?.();
-    await turn();
-  }
 }
 
 function countListeners(emitter: EventEmitter): number {

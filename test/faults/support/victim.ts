@@ -5,7 +5,6 @@
  * answered in time; afterwards the process lives, has grown by no more than it may, and has nothing left over.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { request as requestHttp1, type RequestOptions } from 'node:http';
 import {
@@ -16,19 +15,19 @@ import {
 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { connect, type Socket } from 'node:net';
-import { readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { expect, jest } from '@jest/globals';
 import { callHttp2 } from '../../server/engine-harness.js';
+import { AskedProgram } from '../../support/asked-program.js';
 import { createCertificates } from '../../support/certificates.js';
-import { type CompiledTarget, compileTarget } from './compiled-target.js';
+import { type CompiledTarget, compileTarget } from '../../support/compiled-target.js';
 import { type ServerForm, type ServerInit } from './server-forms.js';
 import {
   type CallRecord,
   REST,
-  type ServerMessage,
+  type ServerAnswer,
   type ServerQuestion,
   type VitalSigns,
 } from './vital-signs.js';
@@ -71,30 +70,13 @@ export interface Cost<T> {
 }
 
 export class Victim {
-  port = 0;
-  #log = '';
-  #nextId = 1;
-  #exit: string | undefined;
-  readonly #answers = new Map<number, (message: ServerMessage) => void>();
-
-  readonly #ended: Promise<void>;
-
   private constructor(
-    private readonly process: ChildProcess,
+    private readonly program: AskedProgram<ServerQuestion, ServerAnswer>,
     private readonly target: CompiledTarget,
     private readonly form: ServerForm,
     /** The authority of the server's certificate. */
     private readonly ca: string | undefined,
-  ) {
-    process.stdout?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
-    process.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
-    this.#ended = new Promise((resolve) => {
-      process.once('exit', (code, signal) => {
-        this.#exit = `exit ${code ?? signal}`;
-        resolve();
-      });
-    });
-  }
+  ) {}
 
   /** Starts a server whose caches are warm. */
   static async start(options: ServerInit['options'] = {}, form: ServerForm = 'stand-alone'): Promise<Victim> {
@@ -104,45 +86,38 @@ export class Victim {
       form,
       options: certificates === undefined ? options : { ...options, tls: certificates.server },
     };
-    const child = fork(target.program('server'), [JSON.stringify(init)], {
-      execArgv: ['--expose-gc'],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    const victim = new Victim(child, target, form, certificates?.ca);
-    await new Promise<void>((resolve, reject) => {
-      child.once('exit', () => reject(new Error(`the server did not start: ${victim.#log}`)));
-      child.on('message', (message: ServerMessage) => {
-        if (message.kind === 'listening') {
-          victim.port = message.port;
-          resolve();
-        } else {
-          victim.#answers.get(message.id)?.(message);
-        }
-      });
-    });
+    const program = await AskedProgram.start<ServerQuestion, ServerAnswer>(
+      target.program('test/faults/support/server.ts'),
+      init,
+    );
+    const victim = new Victim(program, target, form, certificates?.ca);
     for (let i = 0; i < WARM_UP_CALLS; i++) {
       await victim.healthyMs();
     }
     return victim;
   }
 
+  get port(): number {
+    return this.program.port;
+  }
+
   /** How the server is; after a collection, which begins a new measurement of the peak. */
   async signs(collect = true): Promise<VitalSigns> {
-    const answer = await this.#ask({ kind: 'signs', id: this.#nextId++, collect });
+    const answer = await this.program.ask({ kind: 'signs', collect });
     assert.ok(answer.kind === 'signs');
     return answer.signs;
   }
 
   /** What the server knows of calls with names; it forgets those that are gone. */
   async calls(): Promise<readonly CallRecord[]> {
-    const answer = await this.#ask({ kind: 'calls', id: this.#nextId++ });
+    const answer = await this.program.ask({ kind: 'calls' });
     assert.ok(answer.kind === 'calls');
     return answer.calls;
   }
 
   /** Files and sockets that the process has open. */
-  async openFiles(): Promise<number> {
-    return (await readdir(`/proc/${this.process.pid}/fd`)).length;
+  openFiles(): Promise<number> {
+    return this.program.openFiles();
   }
 
   /** Opens a connection in bytes; with TLS, after the handshake. @param protocol What a TLS client offers. */
@@ -236,9 +211,7 @@ export class Victim {
   /** @throws Error When the server has ended before. */
   async stop(): Promise<void> {
     await this.target.remove();
-    this.#assertAlive();
-    this.process.disconnect();
-    await this.#ended;
+    await this.program.stop();
   }
 
   /** The server hears of the end of its clients a little later than they do. */
@@ -286,33 +259,13 @@ export class Victim {
     }
   }
 
-  /** Asks the process, which may end instead of an answer. */
-  async #ask(question: ServerQuestion): Promise<ServerMessage> {
-    const answered = new Promise<ServerMessage>((resolve) => this.#answers.set(question.id, resolve));
-    this.#assertAlive();
-    this.process.send(question);
-    const answer = await Promise.race([answered, this.#ended.then(() => undefined)]);
-    this.#answers.delete(question.id);
-    this.#assertAlive();
-    if (answer === undefined) {
-      throw new Error('the server ended');
-    }
-    return answer;
-  }
-
   /** A server that has ended answers nothing, and its log says more than the refused connection. */
   async #answered<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;
     } catch (error) {
-      this.#assertAlive();
+      this.program.assertAlive();
       throw error;
-    }
-  }
-
-  #assertAlive(): void {
-    if (this.#exit !== undefined) {
-      throw new Error(`the server under attack ended (${this.#exit}): ${this.#log}`);
     }
   }
 }

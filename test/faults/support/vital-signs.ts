@@ -42,11 +42,9 @@ export interface VitalSigns {
 
 /** To the server: how it is, after a collection when the memory is to be read; and what became of its calls. */
 export type ServerQuestion =
-  | { readonly kind: 'signs'; readonly id: number; readonly collect: boolean }
-  | { readonly kind: 'calls'; readonly id: number };
+  { readonly kind: 'signs'; readonly collect: boolean } | { readonly kind: 'calls' };
 
-/** From the server: first that it listens, then one answer for each question. */
-export type ServerMessage =
-  | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'signs'; readonly id: number; readonly signs: VitalSigns }
-  | { readonly kind: 'calls'; readonly id: number; readonly calls: readonly CallRecord[] };
+/** From the server, of the same kind as the question. */
+export type ServerAnswer =
+  | { readonly kind: 'signs'; readonly signs: VitalSigns }
+  | { readonly kind: 'calls'; readonly calls: readonly CallRecord[] };

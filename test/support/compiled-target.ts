@@ -1,6 +1,6 @@
 /**
- * Compiles the sources of the server under attack, so that it is never an old build and its process holds nothing
- * but itself: a loader in it would blur the memory figures.
+ * Compiles the sources of servers that run in processes of their own, so that they are never an old build and a process
+ * holds nothing but its server: a loader in it would blur the memory figures.
  */
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Options, transformFile } from '@swc/core';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const FOLDERS = ['lib', 'sample/01-eliza/gen', 'test/faults/support'];
-const PROGRAMS = 'test/faults/support';
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const FOLDERS = ['lib', 'sample', 'test/support', 'test/faults/support', 'test/backpressure/support'];
 
 /** As in jest.config.js. */
 const OPTIONS: Options = {
@@ -25,13 +24,13 @@ const OPTIONS: Options = {
 };
 
 export interface CompiledTarget {
-  /** @param name Of a file beside this one, without its ending. */
-  program(name: string): string;
+  /** @param source Its path in the repository. @returns Where the compiled program is. */
+  program(source: string): string;
   remove(): Promise<void>;
 }
 
 export async function compileTarget(): Promise<CompiledTarget> {
-  const folder = await mkdtemp(join(tmpdir(), 'nestjs-connect-faults-'));
+  const folder = await mkdtemp(join(tmpdir(), 'nestjs-connect-target-'));
   // The name makes `import 'nestjs-connect'` a reference to itself.
   const manifest = { name: 'nestjs-connect', type: 'module', exports: './lib/index.js' };
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
@@ -39,7 +38,7 @@ export async function compileTarget(): Promise<CompiledTarget> {
   const sources = await Promise.all(FOLDERS.map(sourcesIn));
   await Promise.all(sources.flat().map((source) => compile(source, folder)));
   return {
-    program: (name) => join(folder, PROGRAMS, `${name}.js`),
+    program: (source) => compiledPath(source, folder),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
@@ -53,7 +52,11 @@ async function sourcesIn(folder: string): Promise<string[]> {
 
 async function compile(source: string, folder: string): Promise<void> {
   const { code } = await transformFile(join(ROOT, source), OPTIONS);
-  const target = join(folder, source.replace(/\.ts$/, '.js'));
+  const target = compiledPath(source, folder);
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, code);
+}
+
+function compiledPath(source: string, folder: string): string {
+  return join(folder, source.replace(/\.ts$/, '.js'));
 }
