@@ -12,7 +12,12 @@ const ROOT = new URL('..', import.meta.url);
 /** Folders of .proto files (modules of buf.yaml), and where their TypeScript goes. */
 const MODULES = [
   { protos: 'proto', out: 'lib/gen' },
-  { protos: 'sample/01-eliza/proto', out: 'sample/01-eliza/gen' },
+  ...[
+    '01-eliza',
+    '02-hybrid-rest-and-rpc',
+    '03-guards-pipes-interceptors-filters',
+    '04-streams-and-backpressure',
+  ].map((name) => ({ protos: `sample/${name}/proto`, out: `sample/${name}/gen` })),
 ];
 
 for (const { protos, out } of MODULES) {
