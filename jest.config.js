@@ -19,7 +19,7 @@ export const shared = {
   transform: { '^.+\\.ts$': swc },
   moduleNameMapper: {
     '^nestjs-connect$': '<rootDir>/lib/index.ts',
-    '^nestjs-connect/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-connect/(client|testing)$': '<rootDir>/lib/$1/index.ts',
     // The array: the rule also hits node_modules, where the .js file itself is meant.
     '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],
   },

@@ -77,13 +77,13 @@ export function rpcExtrasOf(extras: Readonly<Record<string, unknown>> | undefine
   return extras?.[EXTRAS_KEY] as RpcExtras | undefined;
 }
 
-/** @returns One more than the index of the last decorated parameter; 0 when none is decorated. */
-export function decoratedParameterCount(target: object, memberName: string): number {
+/** @returns The indices of the parameters that have decorators. */
+export function decoratedParameters(target: object, memberName: string): ReadonlySet<number> {
   const parameters = (Reflect.getMetadata(ROUTE_ARGUMENTS, target, memberName) ?? {}) as Record<
     string,
     { readonly index: number }
   >;
-  return Math.max(0, ...Object.values(parameters).map(({ index }) => index + 1));
+  return new Set(Object.values(parameters).map(({ index }) => index));
 }
 
 /**

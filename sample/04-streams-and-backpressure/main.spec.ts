@@ -1,31 +1,18 @@
 /**
  * `npm run sample:04`, from its start to its end.
  */
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { type CompiledTarget, compileTarget } from '../../test/support/compiled-target.js';
-import { SampleProcess } from '../../test/support/sample-process.js';
+import { expect, it } from '@jest/globals';
+import { useSample } from '../../test/support/sample-process.js';
 import { SCENARIOS } from './scenarios.js';
 
 const LIMIT_MS = 30_000;
 
-let target: CompiledTarget;
-let sample: SampleProcess;
-
-beforeAll(async () => {
-  target = await compileTarget();
-});
-
-afterAll(() => target.remove());
-
-afterEach(() => sample.stop());
+const start = useSample('04-streams-and-backpressure');
 
 it(
   'shows all scenarios, with the memory, and ends by itself',
   async () => {
-    sample = new SampleProcess(target.program('sample/04-streams-and-backpressure/main.ts'), [
-      '--seconds',
-      '1.2',
-    ]);
+    const sample = start('--seconds', '1.2');
     expect({ ending: await sample.end(), output: sample.output }).toMatchObject({ ending: 0 });
     for (const { title } of Object.values(SCENARIOS)) {
       expect(sample.output).toContain(title);
@@ -42,7 +29,7 @@ it(
 it(
   'names the scenarios that it has when it is asked for another',
   async () => {
-    sample = new SampleProcess(target.program('sample/04-streams-and-backpressure/main.ts'), ['fast']);
+    const sample = start('fast');
     expect(await sample.end()).toBe(1);
     expect(sample.output).toContain('there is no "fast": expected some of generator, paced, pushed, inbound');
   },

@@ -3,11 +3,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import { type CompiledTarget, compileTarget } from './compiled-target.js';
 import { eventually } from './eventually.js';
 
 const START_LIMIT_MS = 20_000;
 
-export class SampleProcess {
+class SampleProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown[]>;
   #output = '';
@@ -55,4 +57,27 @@ export class SampleProcess {
   get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
+}
+
+/**
+ * For specs of one sample: compiles it before them, and ends what they have started.
+ *
+ * @param folder Of the sample, such as `"01-eliza"`.
+ * @returns Starts it.
+ */
+export function useSample(folder: string): (...args: readonly string[]) => SampleProcess {
+  const started: SampleProcess[] = [];
+  let target: CompiledTarget;
+  beforeAll(async () => {
+    target = await compileTarget();
+  });
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((sample) => sample.stop()));
+  });
+  afterAll(() => target.remove());
+  return (...args) => {
+    const sample = new SampleProcess(target.program(`sample/${folder}/main.ts`), args);
+    started.push(sample);
+    return sample;
+  };
 }

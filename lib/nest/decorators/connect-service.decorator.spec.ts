@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Ctx, Payload } from '@nestjs/microservices';
 import {
   type ConverseRequest,
   ElizaService,
@@ -8,6 +9,7 @@ import {
 import { file_connectrpc_eliza_v1_eliza } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
 import { type RpcStream } from '../../stream/message-stream.js';
 import { ConnectConfigError } from '../connect-config.error.js';
+import { type ConnectContext } from '../connect.context.js';
 import { ConnectService } from './connect-service.decorator.js';
 import { Rpc } from './rpc.decorator.js';
 
@@ -103,6 +105,45 @@ describe('@ConnectService at start-up', () => {
     expect(declare(kind === 'unary' ? Unary : ClientStreaming)).toThrow(
       /is a generator, but .* answers with one message/,
     );
+  });
+
+  it('refuses a handler with decorated parameters that has one without', () => {
+    class Request {
+      @Rpc()
+      say(_request: SayRequest, @Ctx() _context: ConnectContext) {
+        return {};
+      }
+    }
+    class Context {
+      @Rpc()
+      say(@Payload() _request: SayRequest, _context: ConnectContext) {
+        return {};
+      }
+    }
+    expect(declare(Request)).toThrow(
+      new ConnectConfigError(
+        'Request.say has decorated parameters, but parameter 1 of 2 has no decorator, and would be undefined. ' +
+          'Decorate it: @Payload() for the request, @Ctx() for the context.',
+      ),
+    );
+    expect(declare(Context)).toThrow('Context.say has decorated parameters, but parameter 2 of 2');
+  });
+
+  it('accepts handlers whose parameters all have decorators, or none', () => {
+    class Decorated {
+      @Rpc()
+      say(@Payload() _request: SayRequest, @Ctx() _context: ConnectContext) {
+        return {};
+      }
+    }
+    class Bare {
+      @Rpc()
+      say(_request: SayRequest, _context: ConnectContext) {
+        return {};
+      }
+    }
+    expect(declare(Decorated)).not.toThrow();
+    expect(declare(Bare)).not.toThrow();
   });
 
   it('accepts handlers of a base class, for two services that share it', () => {

@@ -16,7 +16,7 @@ import { type CheckedHandlers, type DecoratedHandlers } from '../handler-types.j
 import {
   copyMethodMetadata,
   declareService,
-  decoratedParameterCount,
+  decoratedParameters,
   hideParameterTypes,
   rpcMarkerOf,
   type RpcMarker,
@@ -103,6 +103,7 @@ function findHandlers(prototype: object, service: ServiceDeclaration): DeclaredH
       };
       checkUnique(handler, handlers.get(handler.method), service);
       checkKind(handler, service);
+      checkParameters(prototype.constructor, handler, service);
       handlers.set(handler.method, handler);
     }
   }
@@ -173,6 +174,24 @@ function checkKind(
   }
 }
 
+/** With one decorator Nest fills decorated parameters only. */
+function checkParameters(
+  target: object,
+  { memberName, original }: DeclaredHandler,
+  { className }: ServiceDeclaration,
+): void {
+  const decorated = decoratedParameters(target, memberName);
+  const forgotten = Array.from({ length: original.length }, (_, index) => index).find(
+    (index) => !decorated.has(index),
+  );
+  if (decorated.size > 0 && forgotten !== undefined) {
+    throw new ConnectConfigError(
+      `${className}.${memberName} has decorated parameters, but parameter ${forgotten + 1} of ${original.length} has no ` +
+        'decorator, and would be undefined. Decorate it: @Payload() for the request, @Ctx() for the context.',
+    );
+  }
+}
+
 const GENERATOR_TAGS = new Set(['GeneratorFunction', 'AsyncGeneratorFunction']);
 
 function checkComplete(
@@ -218,7 +237,7 @@ function declareHandler(target: ServiceClass, handler: DeclaredHandler, service:
  */
 function declareParameters(target: ServiceClass, memberName: string): Parameters {
   const prototype = target.prototype as object;
-  const declared = decoratedParameterCount(target, memberName);
+  const declared = Math.max(0, ...[...decoratedParameters(target, memberName)].map((index) => index + 1));
   if (declared > 0) {
     Ctx()(prototype, memberName, declared);
     return { contextIndex: declared, arePlain: false };
