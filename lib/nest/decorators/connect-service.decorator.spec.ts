@@ -107,43 +107,50 @@ describe('@ConnectService at start-up', () => {
     );
   });
 
-  it('refuses a handler with decorated parameters that has one without', () => {
-    class Request {
+  it('refuses a handler with decorated parameters that has one without, which Nest would not fill', () => {
+    class Between {
       @Rpc()
-      say(_request: SayRequest, @Ctx() _context: ConnectContext) {
+      say(_request: SayRequest, _user: string, @Ctx() _context: ConnectContext) {
         return {};
       }
     }
-    class Context {
+    class Behind {
       @Rpc()
-      say(@Payload() _request: SayRequest, _context: ConnectContext) {
+      say(@Payload() _request: SayRequest, _context: ConnectContext, _user: string) {
         return {};
       }
     }
-    expect(declare(Request)).toThrow(
+    expect(declare(Between)).toThrow(
       new ConnectConfigError(
-        'Request.say has decorated parameters, but parameter 1 of 2 has no decorator, and would be undefined. ' +
-          'Decorate it: @Payload() for the request, @Ctx() for the context.',
+        'Between.say has decorated parameters, but parameter 2 of 3 has no decorator, and would be undefined. ' +
+          'Decorate it: @Ctx() for the context, or one of your own.',
       ),
     );
-    expect(declare(Context)).toThrow('Context.say has decorated parameters, but parameter 2 of 2');
+    expect(declare(Behind)).toThrow('Behind.say has decorated parameters, but parameter 3 of 3');
   });
 
-  it('accepts handlers whose parameters all have decorators, or none', () => {
-    class Decorated {
+  it('accepts decorators on all parameters, on none, and none on the request and the context behind the others', () => {
+    class All {
       @Rpc()
       say(@Payload() _request: SayRequest, @Ctx() _context: ConnectContext) {
         return {};
       }
     }
-    class Bare {
+    class None {
       @Rpc()
       say(_request: SayRequest, _context: ConnectContext) {
         return {};
       }
     }
-    expect(declare(Decorated)).not.toThrow();
-    expect(declare(Bare)).not.toThrow();
+    class Some {
+      @Rpc()
+      say(_request: SayRequest, @Payload() _again: SayRequest, _context: ConnectContext) {
+        return {};
+      }
+    }
+    expect(declare(All)).not.toThrow();
+    expect(declare(None)).not.toThrow();
+    expect(declare(Some)).not.toThrow();
   });
 
   it('accepts handlers of a base class, for two services that share it', () => {

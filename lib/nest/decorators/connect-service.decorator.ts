@@ -174,20 +174,21 @@ function checkKind(
   }
 }
 
-/** With one decorator Nest fills decorated parameters only. */
+/** With one decorator Nest fills decorated parameters only; see {@link declareParameters} for those that get theirs. */
 function checkParameters(
   target: object,
   { memberName, original }: DeclaredHandler,
   { className }: ServiceDeclaration,
 ): void {
   const decorated = decoratedParameters(target, memberName);
+  const contextIndex = Math.max(...decorated) + 1;
   const forgotten = Array.from({ length: original.length }, (_, index) => index).find(
-    (index) => !decorated.has(index),
+    (index) => index !== 0 && index !== contextIndex && !decorated.has(index),
   );
   if (decorated.size > 0 && forgotten !== undefined) {
     throw new ConnectConfigError(
       `${className}.${memberName} has decorated parameters, but parameter ${forgotten + 1} of ${original.length} has no ` +
-        'decorator, and would be undefined. Decorate it: @Payload() for the request, @Ctx() for the context.',
+        'decorator, and would be undefined. Decorate it: @Ctx() for the context, or one of your own.',
     );
   }
 }
@@ -230,21 +231,21 @@ function declareHandler(target: ServiceClass, handler: DeclaredHandler, service:
 }
 
 /**
- * Without parameter decorators Nest gives a handler only the payload; with ours it also gets the context. A
- * handler with decorators of its own gets the context in one more, hidden parameter.
+ * Without parameter decorators Nest gives a handler only the payload; with ours it also gets the context. With decorators
+ * of its own, the first parameter is still the request, and the one behind the last decorated one, declared or not, is
+ * still the context.
  *
  * @returns Where the handler's wrapper finds the context, and whether the handler has no decorators of its own.
  */
 function declareParameters(target: ServiceClass, memberName: string): Parameters {
   const prototype = target.prototype as object;
-  const declared = Math.max(0, ...[...decoratedParameters(target, memberName)].map((index) => index + 1));
-  if (declared > 0) {
-    Ctx()(prototype, memberName, declared);
-    return { contextIndex: declared, arePlain: false };
+  const decorated = decoratedParameters(target, memberName);
+  if (!decorated.has(0)) {
+    Payload()(prototype, memberName, 0);
   }
-  Payload()(prototype, memberName, 0);
-  Ctx()(prototype, memberName, 1);
-  return { contextIndex: 1, arePlain: true };
+  const contextIndex = Math.max(0, ...decorated) + 1;
+  Ctx()(prototype, memberName, contextIndex);
+  return { contextIndex, arePlain: decorated.size === 0 };
 }
 
 /**

@@ -41,12 +41,13 @@ const passOn: NestInterceptor = { intercept: (_context, next) => next.handle() }
 @UseInterceptors(passOn)
 @ConnectService(ElizaService)
 class Params {
+  /** The request and the context need no decorators where they stand: first, and behind the last decorated one. */
   @Rpc()
   say(
-    @Payload() { sentence }: SayRequest,
+    { sentence }: SayRequest,
     @Header('x-mood', orSilent) mood: string,
     @Place() place: string,
-    @Ctx() context: ConnectContext,
+    context: ConnectContext,
   ) {
     reach(context);
     return { sentence: `${sentence}|${mood}|${place}` };
