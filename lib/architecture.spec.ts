@@ -230,9 +230,12 @@ describe('the architecture', () => {
     expect(nameComparisons(sources)).toEqual([]);
   });
 
-  it.each(['index.ts', 'client/index.ts', 'testing/index.ts'])('has only named exports in the public entry %s', (entry) => {
-    expect(entryViolations(readFileSync(LIB + entry, 'utf8'))).toEqual([]);
-  });
+  it.each(['index.ts', 'client/index.ts', 'testing/index.ts'])(
+    'has only named exports in the public entry %s',
+    (entry) => {
+      expect(entryViolations(readFileSync(LIB + entry, 'utf8'))).toEqual([]);
+    },
+  );
 });
 
 function planted(path: string, text: string): Sources {
