@@ -140,11 +140,14 @@ export class GrpcClientCall extends EnvelopedOutgoingCall {
     }
   }
 
-  /** The headers are trailers, nearly all of them. */
+  /**
+   * The headers are trailers, nearly all of them. They are told as headers, too: servers that end in this way because
+   * there was no message, such as gRPC-Web proxies, put what the application set as headers among them.
+   */
   #takeTrailers(): HeaderList {
+    this.#releaseHeaders();
     const { headers, trailers } = splitTrailersOnly(this.#headers);
     this.#headers = headers;
-    this.#releaseHeaders();
     return trailers;
   }
 }
