@@ -13,7 +13,12 @@ import { createMethodSpec } from '../rpc/method-spec.js';
 import { type HttpClient } from '../wire/client-exchange.js';
 import { type ClientProtocol, type ClientWireOptions } from '../wire/client-protocol.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
-import { type CallDefaults, MethodCaller } from './method-caller.js';
+import { type CallBeginner, type CallDefaults, CallSender } from './call-sender.js';
+import { checkedInterceptors, type ClientInterceptors } from './interceptor.js';
+import { InterceptorChain } from './interceptor-chain.js';
+import { MethodCaller } from './method-caller.js';
+import { type RetryOptions } from './retry-policy.js';
+import { RetryPolicies } from './retry-policy-table.js';
 
 /** How a channel calls, whatever carries its bytes. */
 export interface CallSettings {
@@ -39,6 +44,10 @@ export interface CallSettings {
   readonly sendLimitBytes?: number;
   /** Bytes of encoded requests of an Observable that may wait for the server, per call. Default: 4 MiB. */
   readonly bufferBytes?: number;
+  /** Around every call, outermost first. Those of a client are around these. Default: none. */
+  readonly interceptors?: ClientInterceptors;
+  /** Which failed calls are tried again, and when. Default: none. */
+  readonly retry?: RetryOptions;
 }
 
 const MIB = 1024 * 1024;
@@ -55,6 +64,8 @@ export class Channel {
   readonly #protocol: ClientProtocol;
   readonly #wire: ClientWireOptions;
   readonly #defaults: CallDefaults;
+  readonly #interceptors: ClientInterceptors;
+  readonly #retries: RetryPolicies;
   readonly #callers = new Map<DescMethod, MethodCaller>();
 
   /**
@@ -73,6 +84,8 @@ export class Channel {
       timeoutMs: settings.timeoutMs,
       bufferBytes: settings.bufferBytes ?? 4 * MIB,
     };
+    this.#interceptors = checkedInterceptors(settings.interceptors ?? []);
+    this.#retries = new RetryPolicies(settings.retry);
   }
 
   /** @internal Its protocol does not work over HTTP/1.1. */
@@ -90,17 +103,44 @@ export class Channel {
     this.engine.destroy();
   }
 
-  /** @internal Compiled once per method. */
-  caller(method: DescMethod): MethodCaller {
+  /**
+   * @internal Compiled once per method; for a client with interceptors, once per client.
+   *
+   * @param interceptors The client's own.
+   */
+  caller(method: DescMethod, interceptors: ClientInterceptors = []): MethodCaller {
+    if (interceptors.length > 0) {
+      return this.#compile(method, interceptors);
+    }
     const known = this.#callers.get(method);
     if (known !== undefined) {
       return known;
     }
-    const spec = createMethodSpec(method);
-    const endpoint = this.#protocol.endpoint({ spec, path: this.prefix + spec.path, options: this.#wire });
-    const caller = new MethodCaller(spec, endpoint, this.engine, this.#defaults);
+    const caller = this.#compile(method, []);
     this.#callers.set(method, caller);
     return caller;
+  }
+
+  #compile(method: DescMethod, ofClient: ClientInterceptors): MethodCaller {
+    const interceptors = [...ofClient, ...this.#interceptors];
+    return new MethodCaller(
+      interceptors.length === 0
+        ? this.#sender(method, this.#defaults)
+        : new InterceptorChain(
+            this.#sender(method, { ...this.#defaults, headers: undefined, timeoutMs: undefined }),
+            interceptors,
+            this.#defaults,
+          ),
+    );
+  }
+
+  #sender(method: DescMethod, defaults: CallDefaults): CallBeginner {
+    const spec = createMethodSpec(method);
+    const endpoint = this.#protocol.endpoint({ spec, path: this.prefix + spec.path, options: this.#wire });
+    return new CallSender(
+      { spec, endpoint: this.#retries.around(endpoint, spec), http: this.engine },
+      defaults,
+    );
   }
 }
 

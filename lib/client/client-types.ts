@@ -11,24 +11,27 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import { type Observable } from 'rxjs';
+import { type ContextValues } from '../rpc/context-values.js';
 import { type HeadersInit, type RpcHeaders } from '../rpc/headers.js';
 import { type RpcStream } from '../stream/message-stream.js';
 
 /** What a caller may give with each call. */
 export interface CallOptions {
   /** Sent with the request; a name that the channel sends too is replaced. Default: none. */
-  readonly headers?: HeadersInit;
+  readonly headers?: HeadersInit | undefined;
   /**
    * Time for the whole call, in milliseconds; the server is told. Default: the channel's. `0` and less fail at once,
    * with `deadline_exceeded`; `Infinity` is no limit.
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Cancels the call: it fails with `canceled`, or with `deadline_exceeded` for `AbortSignal.timeout()`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told of the response's headers, before the first message. */
-  readonly onHeaders?: (headers: RpcHeaders) => void;
+  readonly onHeaders?: ((headers: RpcHeaders) => void) | undefined;
   /** Told of the response's trailers, after the last message. */
-  readonly onTrailers?: (trailers: RpcHeaders) => void;
+  readonly onTrailers?: ((trailers: RpcHeaders) => void) | undefined;
+  /** What interceptors shall know of this call; see {@link createContextKey}. Default: nothing. */
+  readonly values?: ContextValues | undefined;
 }
 
 /**

@@ -18,7 +18,7 @@ export type RequestFate = 'unprocessed' | 'stale';
 // Beside the errors and not in them: they reach the application, which has no use for it.
 const FATES = new WeakMap<ConnectError, RequestFate>();
 
-/** @returns `undefined` when the server may have begun. */
+/** @returns `undefined` when the server may have begun, or when another try would not help. */
 export function fateOf(reason: ConnectError): RequestFate | undefined {
   return FATES.get(reason);
 }
@@ -40,6 +40,17 @@ export function unavailable(message: string, { cause, fate }: Unavailable = {}):
 
 /** Node knows no more of a connection that ended in good order. */
 export const CLOSED_BY_PEER = new Error('the peer closed it');
+
+/** What passes: a system's error, and no certificate, for example, that will be as wrong in a second. */
+const PASSING_CODE = /^E(AI_)?[A-Z0-9]+$/;
+
+/** For a request that was not sent, since there was no connection. */
+export function cannotConnect(target: string, cause: Error): ConnectError {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  // Node tells of several addresses that it has tried in one error.
+  const passes = cause === CLOSED_BY_PEER || 'errors' in cause || PASSING_CODE.test(code);
+  return unavailable(`cannot connect to ${target}`, { cause, fate: passes ? 'unprocessed' : undefined });
+}
 
 /** Where in the life of its exchange a connection was lost. */
 export function connectionLost(target: string, hasBegun: boolean, options: Unavailable): ConnectError {

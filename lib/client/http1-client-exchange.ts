@@ -9,7 +9,7 @@ import { type ConnectError } from '../rpc/connect-error.js';
 import { type HeaderList } from '../rpc/headers.js';
 import { type ClientExchangeListener } from '../wire/client-exchange.js';
 import { EngineExchange, type ExchangeOwner } from './engine-exchange.js';
-import { brokenResponse, CLOSED_BY_PEER, connectionLost, unavailable } from './exchange-failure.js';
+import { brokenResponse, cannotConnect, CLOSED_BY_PEER, connectionLost } from './exchange-failure.js';
 
 export interface Http1ExchangeInit {
   readonly owner: ExchangeOwner;
@@ -120,7 +120,7 @@ export class Http1ClientExchange extends EngineExchange {
     const hasBegun = this.#response !== undefined;
     // Node tells of several addresses that it has tried in one error without a syscall.
     if (CONNECTING.has(syscall ?? '') || 'errors' in cause) {
-      return unavailable(`cannot connect to ${this.#targetName}`, { cause, fate: 'unprocessed' });
+      return cannotConnect(this.#targetName, cause);
     }
     if (code.startsWith('HPE_')) {
       return brokenResponse(this.#targetName, hasBegun, cause);

@@ -13,25 +13,49 @@ import {
   type HttpClient,
   type RequestHead,
 } from '../wire/client-exchange.js';
+import { type ConnectionOptions, resolveConnectionOptions, spreadAge } from './connection-options.js';
+import { MAX_TIMEOUT_MS } from './connection-timer.js';
 import { Dialer } from './dialer.js';
 import { type EngineExchange, type ExchangeOwner } from './engine-exchange.js';
 import { clientClosed, clientDestroyed, notARequest } from './exchange-failure.js';
 import { FailedExchange } from './failed-exchange.js';
 import { Http1ClientExchange } from './http1-client-exchange.js';
-import { type HttpClientOptions } from './http2-client.js';
 import { type Target } from './target.js';
 
 /** Of a response; as over HTTP/2. */
 const MAX_HEADER_BYTES = 65_536;
 
+interface TargetAgentInit {
+  readonly dialer: Dialer;
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionAgeMs: number;
+}
+
 /** Node's agent, for one target only. */
 class TargetAgent extends Agent {
-  constructor(private readonly dialer: Dialer) {
-    super({ keepAlive: true });
+  readonly #dialer: Dialer;
+  readonly #maxAgeMs: number;
+  readonly #ends = new WeakMap<Socket, number>();
+
+  constructor({ dialer, idleTimeoutMs, maxConnectionAgeMs }: TargetAgentInit) {
+    // The timeout ends idle connections only; what a server says of its own (`Keep-Alive: timeout=5`) goes before it.
+    super({ keepAlive: true, timeout: Math.min(idleTimeoutMs, MAX_TIMEOUT_MS) });
+    this.#dialer = dialer;
+    this.#maxAgeMs = maxConnectionAgeMs;
   }
 
   override createConnection(): Socket {
-    return this.dialer.dial();
+    const socket = this.#dialer.dial();
+    if (this.#maxAgeMs !== Infinity) {
+      this.#ends.set(socket, performance.now() + spreadAge(this.#maxAgeMs));
+    }
+    return socket;
+  }
+
+  /** @returns Whether it is kept; Node's types do not know it. */
+  override keepSocketAlive(socket: Socket): boolean {
+    const isYoung = performance.now() < (this.#ends.get(socket) ?? Infinity);
+    return isYoung && (super.keepSocketAlive(socket) as unknown as boolean);
   }
 
   /** All connections are alike. */
@@ -49,9 +73,11 @@ export class Http1Client implements HttpClient, ExchangeOwner {
   /** @throws TypeError, Error When the TLS options are wrong. */
   constructor(
     private readonly target: Target,
-    { tls }: HttpClientOptions = {},
+    options: ConnectionOptions = {},
   ) {
-    this.#agent = new TargetAgent(new Dialer({ target, tls, alpn: 'http/1.1' }));
+    const { connectTimeoutMs, idleTimeoutMs, maxConnectionAgeMs } = resolveConnectionOptions(options);
+    const dialer = new Dialer({ target, tls: options.tls, alpn: 'http/1.1', connectTimeoutMs });
+    this.#agent = new TargetAgent({ dialer, idleTimeoutMs, maxConnectionAgeMs });
   }
 
   open(head: RequestHead, listener: ClientExchangeListener): ClientExchange {

@@ -1,9 +1,9 @@
 /**
  * One HTTP/2 connection of a client: a session, its streams as exchanges, and why they broke.
  *
- *   connecting ──► open ──► (GOAWAY, from either side) ──► closing ──► gone
+ *   connecting ──► proven ──► (GOAWAY, age, idle, too many resets) ──► closing ──► gone
  *
- * Nothing it does holds the process while no exchange is under way.
+ * Nothing it does holds the process while no exchange is under way and none waits for it.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { type Socket } from 'node:net';
@@ -14,18 +14,24 @@ import {
   type RequestHead,
 } from '../wire/client-exchange.js';
 import { addHeaders, createHeaderObject, type HeaderValues } from '../wire/header-object.js';
+import { type ResolvedConnectionOptions, spreadAge } from './connection-options.js';
+import { ConnectionTimer } from './connection-timer.js';
 import { type Dialer } from './dialer.js';
 import { type EngineExchange } from './engine-exchange.js';
 import {
+  cannotConnect,
   CLOSED_BY_PEER,
   connectionLost,
   notARequest,
+  type RequestFate,
   resetError,
   resetName,
   unavailable,
 } from './exchange-failure.js';
 import { FailedExchange } from './failed-exchange.js';
 import { type BrokenStream, Http2ClientExchange, type Http2ExchangeOwner } from './http2-client-exchange.js';
+import { Keepalive } from './keepalive.js';
+import { ResetPacer } from './reset-pacer.js';
 import { type Target } from './target.js';
 
 // As the server's: the protocol's 64 KiB hold a fast peer back at every round trip.
@@ -49,11 +55,19 @@ const SESSION_OPTIONS = {
   maxSessionMemory: Number.MAX_SAFE_INTEGER,
 } as const;
 
+/** The pool that a connection belongs to. */
+export interface ConnectionWatcher {
+  /** It may take more requests than before, or none any more. */
+  connectionChanged(connection: Http2ClientConnection): void;
+  /** It is gone, with everything on it. */
+  connectionGone(connection: Http2ClientConnection): void;
+}
+
 export interface Http2ConnectionInit {
   readonly target: Target;
   readonly dialer: Dialer;
-  /** The connection is gone, with everything on it. */
-  readonly onGone: (connection: Http2ClientConnection) => void;
+  readonly options: ResolvedConnectionOptions;
+  readonly watcher: ConnectionWatcher;
 }
 
 interface Goaway {
@@ -65,34 +79,83 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   /** Settles when the connection is gone. */
   readonly gone: Promise<void>;
   readonly #target: Target;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #watcher: ConnectionWatcher;
   readonly #socket: Socket;
   readonly #session: ClientHttp2Session;
   readonly #exchanges = new Set<EngineExchange>();
+  readonly #pacer = new ResetPacer<Http2ClientExchange>();
+  readonly #keepalive: Keepalive;
+  /** For the first SETTINGS. */
+  readonly #settingsTimer = new ConnectionTimer(() => this.#fail(this.#noSettings()));
+  readonly #ageTimer = new ConnectionTimer(() => this.#retire());
+  readonly #idleTimer = new ConnectionTimer(() => this.#closeWhenIdle());
+  #idleSince = 0;
   #isClosing = false;
-  /** The server has sent its SETTINGS: it speaks HTTP/2. */
   #isProven = false;
+  /** What the server takes at a time. */
+  #maxExchanges = 0;
   #goaway: Goaway | undefined;
+  #error: Error | undefined;
 
-  constructor({ target, dialer, onGone }: Http2ConnectionInit) {
+  constructor({ target, dialer, options, watcher }: Http2ConnectionInit) {
     this.#target = target;
+    this.#options = options;
+    this.#watcher = watcher;
     const socket = dialer.dial();
-    this.#socket = socket.unref(); // Until there is an exchange.
+    this.#socket = socket;
     this.#session = connectHttp2(`${schemeOf(target)}://${target.authority}`, {
       ...SESSION_OPTIONS,
       createConnection: () => socket,
     });
+    this.#keepalive = new Keepalive({
+      session: this.#session,
+      socket,
+      options: options.keepalive,
+      isBusy: () => this.#exchanges.size > 0,
+      onLost: (cause) => this.#fail(cause),
+    });
     this.gone = new Promise((resolve) => {
       this.#session.once('close', () => {
-        onGone(this);
+        this.#stopTimers();
+        watcher.connectionGone(this);
         resolve();
       });
     });
     this.#watch();
   }
 
+  /** The server has sent its SETTINGS: it speaks HTTP/2, and has told what it takes. */
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+
   /** False once it is closing: new requests need another connection. */
   get takesRequests(): boolean {
     return !this.#isClosing && !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** It takes one more request now. */
+  get hasRoom(): boolean {
+    return this.#exchanges.size < this.#maxExchanges && this.takesRequests;
+  }
+
+  /** Why it is gone, for those that waited for it. */
+  get failure(): ConnectError {
+    const { name } = this.#target;
+    const cause = this.#error ?? CLOSED_BY_PEER;
+    return isProtocolError(cause)
+      ? unavailable(`${name} does not speak HTTP/2`, { cause })
+      : cannotConnect(name, cause);
+  }
+
+  /** While it is connecting: whether somebody waits for it, who wants the process to go on. */
+  hold(isNeeded: boolean): void {
+    if (isNeeded) {
+      this.#socket.ref();
+    } else {
+      this.#socket.unref();
+    }
   }
 
   open(head: RequestHead, listener: ClientExchangeListener): ClientExchange {
@@ -125,9 +188,7 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   /** Ends the connection after its exchanges. */
   close(): Promise<void> {
     this.#isClosing = true;
-    if (this.#exchanges.size === 0) {
-      this.#end();
-    }
+    this.#endWhenUnused();
     return this.gone;
   }
 
@@ -140,15 +201,24 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
     this.#end();
   }
 
-  exchangeClosed(exchange: EngineExchange): void {
+  exchangeClosed(exchange: Http2ClientExchange): void {
     this.#exchanges.delete(exchange);
-    if (this.#exchanges.size > 0) {
-      return;
+    if (this.#pacer.size > 0) {
+      this.#pacer.forget(exchange);
     }
     if (this.#isClosing) {
-      this.#end();
-    } else {
+      this.#endWhenUnused();
+    } else if (this.#exchanges.size === 0) {
       this.#socket.unref();
+      this.#becameIdle();
+    }
+    this.#watcher.connectionChanged(this);
+  }
+
+  /** Too many resets: the rest of them waits, and new requests go where there is no such queue. */
+  resetStream(exchange: Http2ClientExchange): void {
+    if (!this.#pacer.request(exchange)) {
+      this.#retire();
     }
   }
 
@@ -158,32 +228,107 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
     if (id === undefined) {
       return this.#notSent(error);
     }
+    const goaway = this.#goaway;
+    if (goaway !== undefined && id > goaway.lastStreamId) {
+      return this.#endedByGoaway(goaway, error, 'unprocessed');
+    }
     if (!this.#session.destroyed) {
       return resetError(name, rstCode, error);
     }
-    if (this.#goaway !== undefined && this.#goaway.code !== 0) {
-      return this.#endedByGoaway(this.#goaway, id, error);
-    }
-    if (!this.#isProven && isProtocolError(error)) {
-      return unavailable(`${name} does not speak HTTP/2`, { cause: error });
+    if (goaway !== undefined && goaway.code !== 0) {
+      return this.#endedByGoaway(goaway, error);
     }
     return connectionLost(name, hasBegun, { cause: error ?? CLOSED_BY_PEER });
   }
 
   #watch(): void {
     const session = this.#session;
-    session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
-    session.once('remoteSettings', () => {
-      this.#isProven = true;
+    session.once('connect', () => {
+      session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+      this.#settingsTimer.start(this.#options.connectTimeoutMs);
+    });
+    session.on('remoteSettings', ({ maxConcurrentStreams = Infinity }) => {
+      this.#maxExchanges = maxConcurrentStreams;
+      if (!this.#isProven) {
+        this.#proved();
+      }
+      this.#watcher.connectionChanged(this);
     });
     session.on('goaway', (code, lastStreamId) => {
       this.#goaway = { code, lastStreamId };
     });
     // A broken connection: its exchanges are told one by one. Without listeners the process would end.
-    session.on('error', ignore);
+    session.on('error', (error: Error) => {
+      this.#error ??= error;
+    });
     this.#socket.on('error', ignore);
     // node:http2 only half-closes the socket of a finished session: a peer that stays would hold it for ever.
     this.#socket.once('finish', () => this.#socket.destroy());
+  }
+
+  #proved(): void {
+    this.#isProven = true;
+    this.#settingsTimer.stop();
+    this.#keepalive.start();
+    this.#ageTimer.start(spreadAge(this.#options.maxConnectionAgeMs));
+    this.#socket.unref(); // Until there is an exchange.
+    this.#becameIdle();
+  }
+
+  /** Costs a call a look at the clock: the timer runs on, and looks itself. */
+  #becameIdle(): void {
+    this.#idleSince = performance.now();
+    if (!this.#idleTimer.isRunning) {
+      this.#idleTimer.start(this.#options.idleTimeoutMs);
+    }
+  }
+
+  #closeWhenIdle(): void {
+    if (this.#exchanges.size > 0) {
+      return; // Started again at their end.
+    }
+    const idleMs = performance.now() - this.#idleSince;
+    if (idleMs < this.#options.idleTimeoutMs) {
+      this.#idleTimer.start(this.#options.idleTimeoutMs - idleMs);
+    } else {
+      void this.close();
+    }
+  }
+
+  /** Takes no new requests, and ends with the last one. */
+  #retire(): void {
+    this.#isClosing = true;
+    this.#endWhenUnused();
+    this.#watcher.connectionChanged(this);
+  }
+
+  /** Exchanges whose reset waits need no connection: its end resets them all. */
+  #endWhenUnused(): void {
+    if (this.#exchanges.size === this.#pacer.size) {
+      this.#end();
+    }
+  }
+
+  #noSettings(): Error {
+    return Object.assign(
+      new Error(`it sent no HTTP/2 SETTINGS within ${this.#options.connectTimeoutMs} ms`),
+      { code: 'ETIMEDOUT' },
+    );
+  }
+
+  /** Nothing more is to be expected of the peer: no good-bye either. */
+  #fail(cause: Error): void {
+    this.#isClosing = true;
+    this.#session.destroy(cause);
+    this.#socket.destroy();
+  }
+
+  #stopTimers(): void {
+    this.#settingsTimer.stop();
+    this.#ageTimer.stop();
+    this.#idleTimer.stop();
+    this.#keepalive.stop();
+    this.#pacer.stop();
   }
 
   #begin(stream: ClientHttp2Stream, listener: ClientExchangeListener): Http2ClientExchange {
@@ -205,25 +350,23 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   }
 
   #notSent(error: Error | undefined): ConnectError {
+    const { name } = this.#target;
     if (!this.#session.destroyed) {
       // All ids of streams are used up, after 2^30 requests: the next one needs another connection.
-      void this.close();
-      return unavailable(`no more streams on the connection to ${this.#target.name}`, {
+      this.#retire();
+      return unavailable(`no more streams on the connection to ${name}`, {
         cause: error,
         fate: 'unprocessed',
       });
     }
-    return unavailable(`cannot connect to ${this.#target.name}`, {
-      // node:http2 wraps the reason for requests that wait for the connection.
-      cause: error?.cause ?? error ?? CLOSED_BY_PEER,
-      fate: 'unprocessed',
-    });
+    const cause = error?.cause ?? error ?? CLOSED_BY_PEER;
+    return unavailable(`the connection to ${name} was lost`, { cause, fate: 'unprocessed' });
   }
 
-  #endedByGoaway({ code, lastStreamId }: Goaway, id: number, cause: unknown): ConnectError {
+  #endedByGoaway({ code }: Goaway, cause: unknown, fate?: RequestFate): ConnectError {
     return unavailable(`${this.#target.name} ended the connection: GOAWAY ${resetName(code)}`, {
       cause,
-      fate: id > lastStreamId ? 'unprocessed' : undefined,
+      fate,
     });
   }
 

@@ -4,7 +4,7 @@
  */
 
 // Clients.
-export { createClient, createRxClient } from './create-client.js';
+export { type ClientOptions, createClient, createRxClient } from './create-client.js';
 export {
   type CallOptions,
   type ConnectClient,
@@ -16,8 +16,27 @@ export { type HeadersInit, RpcHeaders } from '../rpc/headers.js';
 
 // Channels: where calls go, and how.
 export { type ChannelOptions, type ConnectionSettings, createChannel } from './create-channel.js';
+export { type BalancingSettings } from './balanced-client.js';
 export { type CallSettings, type Channel } from './channel.js';
+export { type ConnectionOptions, type KeepaliveOptions } from './connection-options.js';
 export { type TlsOptions } from './dialer.js';
+export { type TransparentRetryOptions } from './transparent-retry.js';
+
+// Around calls: interceptors, values that they read, and retries.
+export {
+  type ClientInterceptor,
+  type ClientInterceptorFunction,
+  type ClientInterceptors,
+  type InterceptedCall,
+  type InterceptedReply,
+  type NextCall,
+  type ReplyHooks,
+  type SingleRequestCall,
+  type StreamRequestCall,
+} from './interceptor.js';
+export { type ContextKey, ContextValues, createContextKey } from '../rpc/context-values.js';
+export { type RetryOptions, type RetryPolicy } from './retry-policy.js';
+export { type RetryThrottling } from './retry-throttle.js';
 
 // Errors.
 export { Code } from '../rpc/code.js';

@@ -1,84 +1,16 @@
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { NEVER, Observable, Subject, throwError } from 'rxjs';
-import {
-  ElizaService,
-  ReflectRequestSchema,
-  ReflectResponseSchema,
-  SayResponseSchema,
-} from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { type MemoryClientExchange, MemoryHttpClient } from '../../test/support/memory-http-client.js';
+import { ElizaService } from '../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
+import { answerReflect, answerSay, memoryEliza, sentTo } from '../../test/support/memory-eliza.js';
 import { turn } from '../../test/support/memory-flow.js';
+import { type MemoryClientExchange } from '../../test/support/memory-http-client.js';
 import { Code } from '../rpc/code.js';
 import { type ConnectError } from '../rpc/connect-error.js';
-import { encodeEnvelope } from '../wire/envelope.js';
-import { EnvelopeReader } from '../wire/envelope-reader.js';
-import { type CallSettings, Channel, type ClientEngine } from './channel.js';
-import { createClient, createRxClient } from './create-client.js';
-
-class MemoryEngine extends MemoryHttpClient implements ClientEngine {
-  readonly ends: string[] = [];
-  /** The server takes one write, and asks to wait. */
-  isSlow = false;
-
-  override open(...request: Parameters<MemoryHttpClient['open']>): MemoryClientExchange {
-    const exchange = super.open(...request);
-    exchange.takesMore = !this.isSlow;
-    return exchange;
-  }
-
-  close(): Promise<void> {
-    this.ends.push('close');
-    return Promise.resolve();
-  }
-
-  destroy(): void {
-    this.ends.push('destroy');
-  }
-}
-
-function setUp(settings: CallSettings = {}, prefix = '') {
-  const engine = new MemoryEngine();
-  const channel = new Channel(engine, settings, prefix);
-  return {
-    engine,
-    channel,
-    eliza: createClient(ElizaService, channel),
-    rx: createRxClient(ElizaService, channel),
-  };
-}
-
-const SAID = { 'content-type': 'application/proto' };
-
-function answerSay(exchange: MemoryClientExchange, sentence: string): void {
-  exchange
-    .headers(200, Object.entries(SAID).flat())
-    .data(toBinary(SayResponseSchema, { $typeName: SayResponseSchema.typeName, sentence }))
-    .finish();
-}
-
-/** The requests of a stream that were sent so far. */
-function sentTo(exchange: MemoryClientExchange): string[] {
-  const reader = new EnvelopeReader(Infinity);
-  reader.push(exchange.body);
-  const sentences: string[] = [];
-  for (let payload = reader.read(); payload !== undefined; payload = reader.read()) {
-    sentences.push(fromBinary(ReflectRequestSchema, payload).sentence);
-  }
-  return sentences;
-}
-
-function answerReflect(exchange: MemoryClientExchange, sentence: string): void {
-  const message = toBinary(ReflectResponseSchema, { $typeName: ReflectResponseSchema.typeName, sentence });
-  exchange
-    .headers(200, ['content-type', 'application/connect+proto'])
-    .data(encodeEnvelope(0, message), encodeEnvelope(2, Buffer.from('{}')))
-    .finish();
-}
+import { type CallSettings } from './channel.js';
 
 describe('MethodCaller: what leaves', () => {
   it('is sent to the path behind the prefix of the channel', () => {
-    const { engine, eliza } = setUp({}, '/api');
+    const { engine, eliza } = memoryEliza({ prefix: '/api' });
     void eliza.say({ sentence: 'hi' });
     expect(engine.request.head).toMatchObject({
       method: 'POST',
@@ -87,10 +19,16 @@ describe('MethodCaller: what leaves', () => {
   });
 
   it('has the headers of the channel, and those of the call instead of the same names', () => {
-    const { engine, eliza } = setUp({ headers: { 'x-a': 'channel', 'x-b': 'channel' } });
+    const { engine, eliza } = memoryEliza({ headers: { 'x-a': 'channel', 'x-b': 'channel' } });
     void eliza.say({ sentence: 'hi' }, { headers: { 'X-B': ['call', 'again'] } });
     const names = ['x-a', 'x-b'].map((name) => engine.request.header(name));
     expect(names).toEqual(['channel', 'call, again']);
+  });
+
+  it('has every value of a header of the channel', () => {
+    const { engine, eliza } = memoryEliza({ headers: { 'x-a': ['1', '2'] } });
+    void eliza.say({ sentence: 'hi' }, { headers: { 'x-b': '3' } });
+    expect(engine.request.header('x-a')).toBe('1, 2');
   });
 
   it.each([
@@ -99,20 +37,20 @@ describe('MethodCaller: what leaves', () => {
     [500, 100, '100'],
     [500, Infinity, undefined],
   ])('tells the timeout: the channel has %p, the call %p', (ofChannel, ofCall, sent) => {
-    const { engine, eliza } = setUp(ofChannel === undefined ? {} : { timeoutMs: ofChannel });
+    const { engine, eliza } = memoryEliza(ofChannel === undefined ? {} : { timeoutMs: ofChannel });
     void eliza.say({ sentence: 'hi' }, ofCall === undefined ? {} : { timeoutMs: ofCall }).catch(() => {});
     expect(engine.request.header('connect-timeout-ms')).toBe(sent);
     engine.request.finish();
   });
 
   it('does not leave for a message that does not fit', async () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     await expect(eliza.say('hi' as never)).rejects.toMatchObject({ code: Code.InvalidArgument });
     expect(engine.requests).toEqual([]);
   });
 
   it('does not leave before a stream is consumed, and then once', () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     const stream = eliza.introduce({ name: 'Ada' });
     expect(engine.requests).toEqual([]);
     stream.subscribe({ error: () => {} });
@@ -124,7 +62,7 @@ describe('MethodCaller: what leaves', () => {
   });
 
   it('leaves with each subscription of the Rx client', () => {
-    const { engine, rx } = setUp();
+    const { engine, rx } = memoryEliza();
     const say$ = rx.say({ sentence: 'hi' });
     const introduce$ = rx.introduce({ name: 'Ada' });
     expect(engine.requests).toEqual([]);
@@ -137,7 +75,7 @@ describe('MethodCaller: what leaves', () => {
 
 describe('MethodCaller: streams of requests', () => {
   it('asks an iterable for no more than the server takes', async () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     engine.isSlow = true;
     let produced = 0;
     function* requests() {
@@ -155,7 +93,7 @@ describe('MethodCaller: streams of requests', () => {
   });
 
   it('sends what an Observable emits, and half-closes behind it', async () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     const requests = new Subject<{ sentence: string }>();
     const reflected = eliza.reflect(requests);
     requests.next({ sentence: 'a' });
@@ -168,7 +106,7 @@ describe('MethodCaller: streams of requests', () => {
   });
 
   it('fails, and resets, when a push source is faster than its server and the buffer is full', async () => {
-    const { engine, eliza } = setUp({ bufferBytes: 100 });
+    const { engine, eliza } = memoryEliza({ bufferBytes: 100 });
     const requests = new Subject<{ sentence: string }>();
     const reflected = eliza.reflect(requests);
     engine.request.takesMore = false;
@@ -192,14 +130,14 @@ describe('MethodCaller: streams of requests', () => {
     ],
     ['are nothing', undefined, Code.InvalidArgument, 'takes a stream of requests, but got undefined'],
   ])('fails when they %s', async (_what, requests, code, text) => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     const error = (await eliza.reflect(requests as never).catch((e: unknown) => e)) as ConnectError;
     expect([error.code, error.rawMessage]).toEqual([code, expect.stringContaining(text)]);
     expect(engine.request.isReset).toBe(true);
   });
 
   it('lets go of its source when the server has answered', async () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     let torn = 0;
     const requests = new Observable<{ sentence: string }>(() => () => torn++);
     const reflected = eliza.reflect(requests);
@@ -211,7 +149,7 @@ describe('MethodCaller: streams of requests', () => {
 
 describe('MethodCaller: ends', () => {
   it('cancels when an Rx call is unsubscribed, and not after its answer', () => {
-    const { engine, rx } = setUp();
+    const { engine, rx } = memoryEliza();
     const answers: string[] = [];
     rx.say({ sentence: 'a' })
       .subscribe(({ sentence }) => answers.push(sentence))
@@ -226,7 +164,7 @@ describe('MethodCaller: ends', () => {
   });
 
   it('cancels a stream when its subscriber or its loop leaves', async () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     eliza.converse(NEVER).subscribe().unsubscribe();
     const iterator = eliza.converse(NEVER)[Symbol.asyncIterator]();
     const next = iterator.next();
@@ -236,7 +174,7 @@ describe('MethodCaller: ends', () => {
   });
 
   it('cancels by signal, and listens to it no longer than the call', async () => {
-    const { engine, eliza } = setUp();
+    const { engine, eliza } = memoryEliza();
     const controller = new AbortController();
     const said = eliza.say({ sentence: 'hi' }, { signal: controller.signal });
     answerSay(engine.request, 'HI');
@@ -252,14 +190,14 @@ describe('MethodCaller: ends', () => {
 
 describe('Channel', () => {
   it('compiles a method once', () => {
-    const { channel } = setUp();
+    const { channel } = memoryEliza();
     const { say, reflect } = ElizaService.method;
     expect(channel.caller(say)).toBe(channel.caller(say));
     expect(channel.caller(say)).not.toBe(channel.caller(reflect));
   });
 
   it('ends with its engine', async () => {
-    const { engine, channel } = setUp();
+    const { engine, channel } = memoryEliza();
     await channel.close();
     channel.destroy();
     expect(engine.ends).toEqual(['close', 'destroy']);
@@ -271,6 +209,6 @@ describe('Channel', () => {
     [{ requestCompression: 'lzw' }, 'requestCompression is "lzw": expected one of gzip'],
     [{ headers: { 'a b': 'c' } }, '"a b" is not a header name'],
   ])('refuses %j', (settings, text) => {
-    expect(() => setUp(settings)).toThrow(text);
+    expect(() => memoryEliza(settings)).toThrow(text);
   });
 });

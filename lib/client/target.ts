@@ -1,5 +1,5 @@
 /**
- * Where a channel's requests go: its URL, read once.
+ * Where requests go: the URL of one server, read once.
  */
 import { isIP } from 'node:net';
 
@@ -9,6 +9,8 @@ export interface Target {
   /** What requests give as `:authority` or `host`. */
   readonly authority: string;
   readonly isSecure: boolean;
+  /** What TLS asks for (SNI) and finds in the certificate; `''` when the host is no name. (RFC 6066, section 3) */
+  readonly serverName: string;
   /** For `net.connect` and `tls.connect`. */
   readonly address: HostAddress | UnixAddress;
   /** In front of every path: `''`, or what begins with a slash and does not end with one. */
@@ -26,7 +28,9 @@ export interface UnixAddress {
   readonly path: string;
 }
 
-const ACCEPTED = 'expected "http://host:port/prefix", "https://host:port/prefix" or "unix:/path/of.sock"';
+const ACCEPTED =
+  'expected "http://host:port/prefix", "https://host:port/prefix", "unix:/path/of.sock", ' +
+  '"dns:///name:port" or "static:///host:port,host:port"';
 const UNIX_SCHEME = 'unix:';
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http:', 80],
@@ -49,13 +53,14 @@ export function parseTarget(url: string): Target {
 function parseUnix(url: string): Target {
   const path = url.slice(UNIX_SCHEME.length).replace(/^\/\/(?=\/)/, '');
   if (!path.startsWith('/') || path.startsWith('//') || path === '/') {
-    throw invalid(url, 'the path of the socket must be absolute');
+    throw invalidUrl(url, 'the path of the socket must be absolute');
   }
   // A server needs some authority, and the file's name is none. (RFC 9110, section 4.2)
   return {
     name: UNIX_SCHEME + path,
     authority: 'localhost',
     isSecure: false,
+    serverName: '',
     address: { path },
     pathPrefix: '',
   };
@@ -65,7 +70,7 @@ function parseHost(text: string): Target {
   const url = parseUrl(text);
   const port = DEFAULT_PORTS.get(url.protocol);
   if (port === undefined || !/^https?:\/\//i.test(text)) {
-    throw invalid(text);
+    throw invalidUrl(text);
   }
   if (url.username !== '' || url.password !== '') {
     throw new TypeError(
@@ -73,13 +78,15 @@ function parseHost(text: string): Target {
     );
   }
   if (url.search !== '' || url.hash !== '') {
-    throw invalid(text, 'it must have no query and no fragment');
+    throw invalidUrl(text, 'it must have no query and no fragment');
   }
+  const host = withoutBrackets(url.hostname);
   return {
     name: url.origin,
     authority: url.host,
     isSecure: url.protocol === 'https:',
-    address: { host: withoutBrackets(url.hostname), port: url.port === '' ? port : Number(url.port) },
+    serverName: isIP(host) === 0 ? host : '',
+    address: { host, port: url.port === '' ? port : Number(url.port) },
     pathPrefix: url.pathname.replace(/\/+$/, ''),
   };
 }
@@ -88,7 +95,7 @@ function parseUrl(text: string): URL {
   try {
     return new URL(text);
   } catch (cause) {
-    throw invalid(text, undefined, cause);
+    throw invalidUrl(text, undefined, cause);
   }
 }
 
@@ -97,7 +104,8 @@ function withoutBrackets(hostname: string): string {
   return isIP(inner) === 6 ? inner : hostname;
 }
 
-function invalid(url: string, why?: string, cause?: unknown): TypeError {
+/** For a URL that is none; the message names it and what is accepted. */
+export function invalidUrl(url: string, why?: string, cause?: unknown): TypeError {
   const reason = why === undefined ? '' : `${why}; `;
   return new TypeError(`"${url}" is not the URL of a server: ${reason}${ACCEPTED}`, { cause });
 }

@@ -21,6 +21,10 @@ export interface RequestHead {
 
 /** The protocol's side of a client's exchange. Nothing is called before `open` or `send` has returned. */
 export interface ClientExchangeListener {
+  /** The listener gives up by itself after a time: what may be tried again, may be until then. Default: false. */
+  readonly hasDeadline?: boolean;
+  /** To do it twice does no more than to do it once, whatever the request's method. Default: false. */
+  readonly isIdempotent?: boolean;
   /** The response has begun. Called once, before everything but `onAbort` and `onDrain`. Names are in lower case. */
   onHeaders(status: number, headers: HeaderList): void;
   /** Bytes of the response body. The listener may keep the chunk. */
@@ -46,6 +50,8 @@ export interface ClientExchange {
   /** No `onData` until {@link resume}; the server is held back by flow control. May be called twice. */
   pause(): void;
   resume(): void;
+  /** Why the request is sent again, while there is no response; `undefined` for the first time. */
+  readonly lastFailure?: ConnectError | undefined;
   /** Gives the exchange up: RST_STREAM CANCEL, or the end of the HTTP/1.1 connection. Safe at any time. */
   reset(): void;
 }

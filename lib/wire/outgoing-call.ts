@@ -64,6 +64,14 @@ export abstract class OutgoingCall implements ClientCall, ClientExchangeListener
     return this.method.spec;
   }
 
+  get hasDeadline(): boolean {
+    return this.#deadline !== undefined;
+  }
+
+  get isIdempotent(): boolean {
+    return this.spec.hasNoSideEffects;
+  }
+
   get replies(): MessageSource<unknown> {
     throw new TypeError(`${this.spec.path} answers with one message and has no stream of replies`);
   }
@@ -237,21 +245,31 @@ export abstract class OutgoingCall implements ClientCall, ClientExchangeListener
     try {
       callback?.(headers);
     } catch (cause) {
-      this.settleError(
-        new ConnectError(`onHeaders or onTrailers threw: ${String(cause)}`, { code: Code.Canceled, cause }),
-      );
+      this.settleError(callbackThrew(cause));
     }
   }
 
   #deadlineExceeded(): ConnectError {
-    return new ConnectError(`the call did not end within its timeout of ${this.start.timeoutMs} ms`, {
-      code: Code.DeadlineExceeded,
-    });
+    return deadlineExceeded(this.start.timeoutMs, this.exchange?.lastFailure);
   }
 }
 
+/** @param cause What kept the request from its server, where that is known. */
+export function deadlineExceeded(timeoutMs: number | undefined, cause?: ConnectError): ConnectError {
+  const why = cause === undefined ? '' : `: ${cause.rawMessage}`;
+  return new ConnectError(`the call did not end within its timeout of ${timeoutMs} ms${why}`, {
+    code: Code.DeadlineExceeded,
+    cause,
+  });
+}
+
+/** The caller's `onHeaders` or `onTrailers` threw. */
+export function callbackThrew(cause: unknown): ConnectError {
+  return new ConnectError(`onHeaders or onTrailers threw: ${String(cause)}`, { code: Code.Canceled, cause });
+}
+
 /** What the caller's signal means: `AbortSignal.timeout()` is a deadline. */
-function canceledBy({ reason }: AbortSignal): ConnectError {
+export function canceledBy({ reason }: AbortSignal): ConnectError {
   // By its name: under jest, and wherever there are realms, a DOMException is no instance of this one's Error.
   const isTimeout = (reason as { readonly name?: unknown } | null | undefined)?.name === 'TimeoutError';
   return new ConnectError(isTimeout ? 'the signal timed out' : 'the caller canceled the call', {

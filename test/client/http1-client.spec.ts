@@ -240,6 +240,26 @@ describe('Http1Client', () => {
     expect(peers.connections).toBe(4);
   });
 
+  it('ends a connection that has been idle', async () => {
+    const url = await peers.http1((_, response) => response.end('x'), { keepAliveTimeout: 60_000 });
+    const client = peers.http1Client(url, { idleTimeoutMs: 100 });
+    expect((await RecordingCall.send(client, post('/')).over).text).toBe('x');
+    expect(peers.openConnections).toBe(1);
+    await eventually(() => peers.openConnections === 0);
+    expect((await RecordingCall.send(client, post('/')).over).text).toBe('x');
+    expect(peers.connections).toBe(2);
+  });
+
+  it('keeps no connection that is old, nor cuts one off that works longer than both times', async () => {
+    const url = await peers.http1((_, response) => void setTimeout(() => response.end('x'), 200));
+    const client = peers.http1Client(url, { maxConnectionAgeMs: 50, idleTimeoutMs: 100 });
+    for (let connections = 1; connections <= 2; connections++) {
+      const call = await RecordingCall.send(client, post('/')).over;
+      expect([call.text, peers.connections]).toEqual(['x', connections]);
+      await eventually(() => peers.openConnections === 0);
+    }
+  });
+
   it('delivers a complete response that its caller reads after the connection has ended', async () => {
     const url = await peers.tcp((socket) => {
       socket.once('data', () => socket.end(`${HEAD}content-length: 4\r\n\r\nbody`));

@@ -132,7 +132,7 @@ describe('Http2Client', () => {
         stream.end('x');
       });
     });
-    const client = peers.http2Client(url);
+    const client = peers.http2Client(url, { sessionsPerTarget: 1 });
     await RecordingCall.send(client, post('/')).over;
     peers.sessions[0]?.settings({ maxConcurrentStreams: 2 });
     await once(peers.sessions[0] as NodeJS.EventEmitter, 'localSettings');
@@ -377,7 +377,7 @@ describe('Http2Client', () => {
 
   it.each<[string, (socket: Socket) => void, RegExp]>([
     ['garbage', (socket) => socket.write('hello, this is no frame at all\n'), /does not speak HTTP\/2/],
-    ['the end', (socket) => socket.end(), /lost before the response: the peer closed it/],
+    ['the end', (socket) => socket.end(), /^cannot connect to http.*: the peer closed it$/],
     ['a reset', (socket) => socket.resetAndDestroy(), /127/],
   ])('survives a peer whose first word is %s', async (_, speak, message) => {
     const client = peers.http2Client(

@@ -10,7 +10,12 @@ import {
   type RequestHead,
 } from '../../lib/wire/client-exchange.js';
 
+/** What a caller says of its call. */
+export type CallTraits = Pick<ClientExchangeListener, 'hasDeadline' | 'isIdempotent'>;
+
 export class RecordingCall implements ClientExchangeListener {
+  readonly hasDeadline: boolean;
+  readonly isIdempotent: boolean;
   readonly events: string[] = [];
   readonly chunks: Uint8Array[] = [];
   status: number | undefined;
@@ -24,7 +29,9 @@ export class RecordingCall implements ClientExchangeListener {
   #resolveOver!: () => void;
   #hasReturned = false;
 
-  private constructor() {
+  private constructor({ hasDeadline = false, isIdempotent = false }: CallTraits) {
+    this.hasDeadline = hasDeadline;
+    this.isIdempotent = isIdempotent;
     this.over = new Promise((resolve) => {
       this.#resolveOver = () => resolve(this);
     });
@@ -34,13 +41,18 @@ export class RecordingCall implements ClientExchangeListener {
     return RecordingCall.#start((call) => client.open(head, call));
   }
 
-  static send(client: HttpClient, head: RequestHead, body?: Uint8Array | string): RecordingCall {
+  static send(
+    client: HttpClient,
+    head: RequestHead,
+    body?: Uint8Array | string,
+    traits?: CallTraits,
+  ): RecordingCall {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    return RecordingCall.#start((call) => client.send(head, bytes, call));
+    return RecordingCall.#start((call) => client.send(head, bytes, call), traits);
   }
 
-  static #start(begin: (call: RecordingCall) => ClientExchange): RecordingCall {
-    const call = new RecordingCall();
+  static #start(begin: (call: RecordingCall) => ClientExchange, traits: CallTraits = {}): RecordingCall {
+    const call = new RecordingCall(traits);
     call.exchange = begin(call);
     call.#hasReturned = true;
     return call;

@@ -14,9 +14,13 @@ export interface TestCertificates {
   readonly ca: string;
   /** For `localhost` and `127.0.0.1`. */
   readonly server: KeyPair;
+  /** As {@link server}, but its time is over. */
+  readonly expired: KeyPair;
   /** Common name `test-client`. */
   readonly client: KeyPair;
 }
+
+const DAY_MS = 86_400_000;
 
 type Options = NonNullable<Parameters<typeof generate>[1]>;
 
@@ -27,22 +31,28 @@ export async function createCertificates(): Promise<TestCertificates> {
       { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
     ],
   });
-  const [server, client] = await Promise.all([
+  const forLocalhost: Options = {
+    ca: authority,
+    extensions: [
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
+    ],
+  };
+  const [server, expired, client] = await Promise.all([
+    make('localhost', forLocalhost),
     make('localhost', {
-      ca: authority,
-      extensions: [
-        {
-          name: 'subjectAltName',
-          altNames: [
-            { type: 2, value: 'localhost' },
-            { type: 7, ip: '127.0.0.1' },
-          ],
-        },
-      ],
+      ...forLocalhost,
+      notBeforeDate: new Date(Date.now() - 2 * DAY_MS),
+      notAfterDate: new Date(Date.now() - DAY_MS),
     }),
     make('test-client', { ca: authority, extensions: [{ name: 'extKeyUsage', clientAuth: true }] }),
   ]);
-  return { ca: authority.cert, server, client };
+  return { ca: authority.cert, server, expired, client };
 }
 
 async function make(commonName: string, options: Options): Promise<KeyPair> {
