@@ -29,6 +29,31 @@ export { type TrustProxies } from './server/trusted-proxies.js';
 export { type ConnectServerEvents, type ConnectServerStatus } from './nest/connect-transport.js';
 export { CONNECT_TRANSPORT } from './nest/connect-transport-id.js';
 
+// Clients: injected. Without Nest they come from nestjs-connect/client.
+export {
+  type ClientEntries,
+  type ConnectClientAsyncEntry,
+  type ConnectClientEntry,
+  type ConnectClientsAsyncOptions,
+  ConnectClientsModule,
+  type ConnectClientsOptions,
+} from './nest/clients/connect-clients.module.js';
+export { type ConnectClientOptions } from './nest/clients/client-channel.js';
+export { type ClientServices } from './nest/clients/client-entry.js';
+export {
+  getConnectClientToken,
+  getRxConnectClientToken,
+  type InjectClient,
+  InjectConnectClient,
+  InjectRxConnectClient,
+} from './nest/clients/client-tokens.js';
+export {
+  type CallOptions,
+  type ConnectClient,
+  type RequestMessages,
+  type RxConnectClient,
+} from './client/client-types.js';
+
 // Errors.
 export { Code } from './rpc/code.js';
 export {
