@@ -1,7 +1,7 @@
 /**
- * Runs the official conformance suite against a server program: `node conformance/run.mjs FORM`.
+ * Runs the official conformance suite against our server, our client, or both: `node conformance/run.mjs FORM`.
  *
- * Installs the runner, generates and compiles what the program needs, and fails when a case failed or when
+ * Installs the runner, generates and compiles what the programs need, and fails when a case failed or when
  * the number of cases is not the pinned one. `node conformance/run.mjs generate` stops before the run.
  * Arguments after FORM go to the runner: `--run 'Basic/**' -v`; the count is not checked then.
  */
@@ -14,12 +14,16 @@ import { CONFORMANCE } from '../tools/programs.mjs';
 /** For the cases with zstd, which Node 20 does not have. */
 const NODE_24 = '24.21.0';
 
-/** Config file, and the program's argument: which way its handlers are written and served. */
+/** Each: the config file, and how the programs are written that stand the test. The runner brings the missing side. */
 const FORMS = {
-  server: { config: 'server.yaml', style: 'observables' },
-  'server-generators': { config: 'server.yaml', style: 'generators' },
-  'server-mounted': { config: 'server-mounted.yaml', style: 'mounted' },
-  'server-zstd': { config: 'server-zstd.yaml', style: 'observables', node: NODE_24 },
+  server: { config: 'node-20.yaml', server: 'observables' },
+  'server-generators': { config: 'node-20.yaml', server: 'generators' },
+  'server-mounted': { config: 'node-20.yaml', server: 'mounted' },
+  'server-zstd': { config: 'node-24.yaml', server: 'observables', node: NODE_24 },
+  client: { config: 'node-20.yaml', client: 'promises' },
+  'client-rx': { config: 'node-20.yaml', client: 'observables' },
+  'client-zstd': { config: 'node-24.yaml', client: 'promises', node: NODE_24 },
+  both: { config: 'node-20.yaml', client: 'promises', server: 'observables' },
 };
 
 // The runner itself waits for ever when a stream never ends.
@@ -60,24 +64,34 @@ function installNode(version) {
   return node;
 }
 
-/** Runs the suite inside the time limit. @returns The runner's exit code and what it printed. */
-async function runSuite({ config, style, node }, extraArguments) {
-  const runner = goInstall(CONFORMANCE);
+/** @returns The runner's arguments that tell what to test: a mode, and one command or two. */
+function programsOf({ client, server, node }) {
   const program = node === undefined ? process.execPath : installNode(node);
+  const commandOf = (side, style) =>
+    style === undefined ? [] : [program, `dist/conformance/${side}/main.js`, style];
+  const commands = [commandOf('client', client), commandOf('server', server)];
+  if (client === undefined || server === undefined) {
+    return { mode: client === undefined ? 'server' : 'client', commands: commands.flat() };
+  }
+  return { mode: 'both', commands: [...commands[0], '----', ...commands[1]] };
+}
+
+/** Runs the suite inside the time limit. @returns The runner's exit code and what it printed. */
+async function runSuite(form, extraArguments) {
+  const runner = goInstall(CONFORMANCE);
+  const { mode, commands } = programsOf(form);
   const child = spawn(
     runner,
     [
-      '--mode=server',
-      `--conf=conformance/config/${config}`,
+      `--mode=${mode}`,
+      `--conf=conformance/config/${form.config}`,
       '--known-failing=@conformance/known-failing.txt',
       '--known-flaky=@conformance/known-flaky.txt',
       ...extraArguments,
       '--',
-      program,
-      'dist/conformance/server/main.js',
-      style,
+      ...commands,
     ],
-    // A group of its own: the time limit ends the servers that the runner started, too.
+    // A group of its own: the time limit ends the programs that the runner started, too.
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: true },
   );
   const killGroup = () => {

@@ -8,9 +8,13 @@ import { createRegistry } from '@bufbuild/protobuf';
 import { ConsoleLogger, type INestApplicationContext, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ConnectServer } from 'nestjs-connect';
-import { type ServerCompatRequest } from '../gen/connectrpc/conformance/v1/server_compat_pb.js';
+import { encodeMessage, readMessage } from '../delimited.js';
+import {
+  type ServerCompatRequest,
+  ServerCompatRequestSchema,
+  ServerCompatResponseSchema,
+} from '../gen/connectrpc/conformance/v1/server_compat_pb.js';
 import { file_connectrpc_conformance_v1_service } from '../gen/connectrpc/conformance/v1/service_pb.js';
-import { encodeResponse, readRequest } from './compat.js';
 import { ConformanceModule } from './conformance.module.js';
 import { GeneratorsRpc } from './generators.rpc.js';
 import { ObservablesRpc } from './observables.rpc.js';
@@ -90,11 +94,11 @@ const start = STYLES[process.argv[2] ?? 'observables'];
 if (start === undefined) {
   throw new Error(`unknown style "${process.argv[2]}": use one of ${Object.keys(STYLES).join(', ')}`);
 }
-const request = await readRequest(process.stdin);
+const request = await readMessage(ServerCompatRequestSchema, process.stdin);
 const { app, address } = await start(request);
 app.enableShutdownHooks();
 process.stdout.write(
-  encodeResponse({
+  encodeMessage(ServerCompatResponseSchema, {
     host: HOST,
     port: address.port,
     ...(request.useTls && request.serverCreds !== undefined ? { pemCert: request.serverCreds.cert } : {}),

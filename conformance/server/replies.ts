@@ -6,7 +6,8 @@
 import { type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { Injectable } from '@nestjs/common';
-import { Code, type ConnectContext, ConnectError, type RpcHeaders } from 'nestjs-connect';
+import { type ConnectContext, ConnectError } from 'nestjs-connect';
+import { toLibraryCode } from '../codes.js';
 import {
   ConformancePayload_RequestInfoSchema,
   type ConformancePayloadSchema,
@@ -15,6 +16,7 @@ import {
   type StreamResponseDefinition,
   type UnaryResponseDefinition,
 } from '../gen/connectrpc/conformance/v1/service_pb.js';
+import { addHeaders, toHeaderList } from '../metadata.js';
 
 export type RequestInfo = MessageInitShape<typeof ConformancePayload_RequestInfoSchema>;
 export type Payload = MessageInitShape<typeof ConformancePayloadSchema>;
@@ -29,13 +31,6 @@ export interface DelayedReply {
 export interface Response {
   readonly payload: Payload;
 }
-
-/** The suite has an enum of its own, with the same numbers. */
-const CODES: ReadonlyMap<number, Code> = new Map(
-  Object.values(Code)
-    .filter((code) => typeof code === 'number')
-    .map((code) => [code, code]),
-);
 
 @Injectable()
 export class Replies {
@@ -152,11 +147,6 @@ function requestInfoOf(context: ConnectContext, requests: readonly Any[]): Reque
   };
 }
 
-function toHeaderList(headers: RpcHeaders): { name: string; value: string[] }[] {
-  const names = new Set(Array.from(headers, ([name]) => name));
-  return Array.from(names, (name) => ({ name, value: headers.getAll(name) }));
-}
-
 function addMetadata(
   definition: { readonly responseHeaders: Header[]; readonly responseTrailers: Header[] },
   context: ConnectContext,
@@ -165,17 +155,9 @@ function addMetadata(
   addHeaders(definition.responseTrailers, context.responseTrailers);
 }
 
-function addHeaders(headers: readonly Header[], target: RpcHeaders): void {
-  for (const { name, value } of headers) {
-    for (const item of value) {
-      target.append(name, item);
-    }
-  }
-}
-
 function toConnectError(error: RequestedError, requestInfo: RequestInfo | undefined): ConnectError {
   return new ConnectError(error.message ?? '', {
-    code: CODES.get(error.code) ?? Code.Unknown,
+    code: toLibraryCode(error.code),
     details: [
       ...error.details.map(({ typeUrl, value }) => ({
         type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1),
