@@ -11,6 +11,9 @@ import { type Options, transformFile } from '@swc/core';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDERS = ['lib', 'sample', 'test/support', 'test/faults/support', 'test/backpressure/support'];
 
+/** As in package.json, without a folder for the build. */
+const EXPORTS = { '.': './lib/index.js', './*': './lib/*/index.js' };
+
 /** As in jest.config.js. */
 const OPTIONS: Options = {
   swcrc: false,
@@ -32,7 +35,7 @@ export interface CompiledTarget {
 export async function compileTarget(): Promise<CompiledTarget> {
   const folder = await mkdtemp(join(tmpdir(), 'nestjs-connect-target-'));
   // The name makes `import 'nestjs-connect'` a reference to itself.
-  const manifest = { name: 'nestjs-connect', type: 'module', exports: './lib/index.js' };
+  const manifest = { name: 'nestjs-connect', type: 'module', exports: EXPORTS };
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   const sources = await Promise.all(FOLDERS.map(sourcesIn));

@@ -35,6 +35,34 @@ export const GRPCURL: Program = {
   remedy: 'run "node tools/install-interop.mjs" (needs Go)',
 };
 
+/** Of the servers in Go and Python: see support/peers. */
+const SERVER_REMEDY = 'run "node tools/install-interop.mjs"';
+
+export const CONNECT_GO: Program = {
+  name: 'the connect-go server',
+  paths: ['.tools/bin/interop/connect-go'],
+  remedy: `${SERVER_REMEDY} (needs Go)`,
+};
+
+export const GRPC_GO: Program = {
+  name: 'the grpc-go server',
+  paths: ['.tools/bin/interop/grpc-go'],
+  remedy: `${SERVER_REMEDY} (needs Go)`,
+};
+
+export const PYTHON: Program = {
+  name: 'python3',
+  paths: onPath('python3'),
+  remedy: 'install it with the system',
+};
+
+/** A package of Python's and no program; its presence is what counts. */
+export const GRPCIO: Program = {
+  name: 'grpcio',
+  paths: ['.tools/python/grpc'],
+  remedy: `${SERVER_REMEDY} (needs Python's pip)`,
+};
+
 const TIME_LIMIT_MS = 20_000;
 
 /** Runs a program to its end. A time limit ends it with a code other than 0. */
@@ -81,7 +109,8 @@ export function describeWith(programs: readonly Program[], name: string, body: (
   }
 }
 
-function locate(program: Program): string | undefined {
+/** @returns Its path; `undefined` when it is missing. */
+export function locate(program: Program): string | undefined {
   return program.paths.find((path) => existsSync(path));
 }
 
