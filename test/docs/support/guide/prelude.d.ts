@@ -3,8 +3,10 @@
  * application's own of which a guide shows only how they are used.
  */
 import { type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
-import { type ConnectError } from 'nestjs-connect';
+import { type ConnectClient, type ConnectError } from 'nestjs-connect';
+import { type Channel } from 'nestjs-connect/client';
 import { type Observable } from 'rxjs';
+import { type ElizaService } from './gen/eliza_pb.js';
 
 export { AsyncLocalStorage } from 'node:async_hooks';
 export { randomUUID } from 'node:crypto';
@@ -22,6 +24,7 @@ export {
   Injectable,
   Module,
   type NestInterceptor,
+  type OnModuleInit,
   type RpcExceptionFilter,
   Scope,
   UnauthorizedException,
@@ -32,6 +35,8 @@ export {
 } from '@nestjs/common';
 export { NestFactory, REQUEST } from '@nestjs/core';
 export {
+  type ClientGrpc,
+  ClientsModule,
   Ctx,
   GrpcMethod,
   GrpcStreamCall,
@@ -45,16 +50,28 @@ export {
 export {
   BadRequestSchema,
   Code,
+  type ConnectClient,
+  ConnectClientsModule,
   ConnectContext,
   ConnectError,
   ConnectModule,
   ConnectServer,
   ConnectService,
   createContextKey,
+  InjectConnectClient,
   Rpc,
   type RpcStream,
 } from 'nestjs-connect';
-export { concatMap, map, Observable, of, tap, throwError } from 'rxjs';
+export {
+  type ClientInterceptor,
+  type ClientInterceptorFunction,
+  createChannel,
+  createClient,
+  createRxClient,
+  type InterceptedCall,
+  type NextCall,
+} from 'nestjs-connect/client';
+export { concatMap, finalize, firstValueFrom, map, Observable, of, retry, tap, throwError } from 'rxjs';
 export {
   type ConverseRequest,
   ElizaService,
@@ -88,6 +105,7 @@ export declare const RestController: Type<unknown>;
 
 export declare class Settings {
   readonly maxRequestBytes: number;
+  readonly elizaUrl: string;
 }
 export declare const SettingsModule: Type<unknown>;
 
@@ -97,3 +115,13 @@ export declare const metrics: { count(name: string): void };
 
 /** Caught by a caller. */
 export declare const error: ConnectError;
+
+/** A client, where it comes from, and what is done with its answers. */
+export declare const eliza: ConnectClient<typeof ElizaService>;
+export declare const channel: Channel;
+export declare const brain: Brain;
+
+export declare class Tokens {
+  current(): Promise<string>;
+}
+export declare const TokensModule: Type<unknown>;
