@@ -53,9 +53,9 @@ same<Observable<ConverseResponse>>()(rx.converse([{ sentence: 'hi' }]));
 
 // --- Right: requests ----------------------------------------------------------------------------------
 
-eliza.say({});
-eliza.say({ sentence: 'hi' });
-eliza.say(create(SayRequestSchema, { sentence: 'hi' }));
+void eliza.say({});
+void eliza.say({ sentence: 'hi' });
+void eliza.say(create(SayRequestSchema, { sentence: 'hi' }));
 
 async function* generated() {
   yield { sentence: 'hi' };
@@ -77,7 +77,7 @@ rx.reflect(generated());
 
 // --- Right: options of a call ---------------------------------------------------------------------------
 
-eliza.say({}, { timeoutMs: 500, headers: { 'x-id': '1' }, signal: AbortSignal.timeout(5) });
+void eliza.say({}, { timeoutMs: 500, headers: { 'x-id': '1' }, signal: AbortSignal.timeout(5) });
 rx.converse([], { onHeaders: (headers) => same<RpcHeaders>()(headers), headers: new RpcHeaders() });
 
 export const options: CallOptions = { onTrailers: (trailers) => trailers.get('x-done') };
@@ -143,28 +143,28 @@ same<symbol>()(getConnectClientToken(ElizaService, 'backup'));
 // --- Wrong: requests -----------------------------------------------------------------------------------
 
 // @ts-expect-error a field that the message does not have
-eliza.say({ sentence: 'hi', sentense: 'typo' });
+void eliza.say({ sentence: 'hi', sentense: 'typo' });
 // @ts-expect-error only such a field
-eliza.say({ sentense: 'typo' });
+void eliza.say({ sentense: 'typo' });
 // @ts-expect-error a field of a wrong type
-eliza.say({ sentence: 1 });
+void eliza.say({ sentence: 1 });
 // @ts-expect-error no request
-eliza.say();
+void eliza.say();
 // @ts-expect-error text instead of a message
-eliza.say('hi');
+void eliza.say('hi');
 // @ts-expect-error a message of another type
-eliza.say(await eliza.say({}));
+void eliza.say(await eliza.say({}));
 // @ts-expect-error a stream instead of one message
-eliza.say([{ sentence: 'hi' }]);
+void eliza.say([{ sentence: 'hi' }]);
 // @ts-expect-error a field that the message does not have, of a server stream
 eliza.introduce({ name: 'Ada', sentence: 'hi' });
 
 // @ts-expect-error one message instead of a stream
-eliza.reflect({ sentence: 'hi' });
+void eliza.reflect({ sentence: 'hi' });
 // @ts-expect-error text, which is iterable
-eliza.reflect('hi');
+void eliza.reflect('hi');
 // @ts-expect-error a field that the message does not have, in an array
-eliza.reflect([{ sentence: 'hi', sentense: 'typo' }]);
+void eliza.reflect([{ sentence: 'hi', sentense: 'typo' }]);
 // @ts-expect-error only such a field, in an array
 eliza.converse([{ sentense: 'typo' }]);
 // @ts-expect-error a field of a wrong type, in an array
@@ -194,9 +194,9 @@ rx.reflect({ sentence: 'hi' });
 // @ts-expect-error a method that the service does not have
 eliza.shout({ sentence: 'hi' });
 // @ts-expect-error an option that does not exist
-eliza.say({}, { timeout: 500 });
+void eliza.say({}, { timeout: 500 });
 // @ts-expect-error an option of a wrong type
-eliza.say({}, { timeoutMs: '500' });
+void eliza.say({}, { timeoutMs: '500' });
 // @ts-expect-error a field that the response does not have
 void eliza.say({}).then((response) => response.name);
 // @ts-expect-error a stream is no promise
