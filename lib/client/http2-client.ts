@@ -28,9 +28,6 @@ import { Http2PoolQueue } from './http2-pool-queue.js';
 import { type Target } from './target.js';
 import { pauseAfter } from './transparent-retry-pause.js';
 
-/** Options of both engines. */
-export type HttpClientOptions = ConnectionOptions;
-
 export class Http2Client implements HttpClient, ConnectionWatcher {
   readonly #dialer: Dialer;
   readonly #options: ResolvedConnectionOptions;

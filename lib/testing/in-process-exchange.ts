@@ -115,7 +115,7 @@ class InProcessServerExchange extends ServerExchange {
   readonly httpVersion = '2';
   readonly method: string;
   readonly requestHeaders: HeaderList;
-  isRequestComplete = false;
+  isRequestComplete: boolean;
 
   protected isDelivered = false;
   protected readonly sink: ResponseSink;

@@ -18,8 +18,9 @@ import { type ChannelOptions, createChannel } from '../../lib/client/create-chan
 import { createClient } from '../../lib/client/create-client.js';
 import { parseDestination } from '../../lib/client/destination.js';
 import { fateOf } from '../../lib/client/exchange-failure.js';
+import { type ConnectionOptions } from '../../lib/client/connection-options.js';
 import { Http1Client } from '../../lib/client/http1-client.js';
-import { Http2Client, type HttpClientOptions } from '../../lib/client/http2-client.js';
+import { Http2Client } from '../../lib/client/http2-client.js';
 import { type Target } from '../../lib/client/target.js';
 import { Code } from '../../lib/rpc/code.js';
 import { type HttpClient } from '../../lib/wire/client-exchange.js';
@@ -34,7 +35,7 @@ type NamedRequest = Parameters<RequestListener>[0] & { readonly authority?: stri
 
 /** The client of an HTTP version, and servers that speak it. */
 interface Version {
-  readonly Client: new (target: Target, options?: HttpClientOptions) => ClientEngine;
+  readonly Client: new (target: Target, options?: ConnectionOptions) => ClientEngine;
   readonly clear: (serve: RequestListener) => Server;
   readonly secure: (keys: KeyPair, serve: RequestListener) => Server;
 }
@@ -176,7 +177,7 @@ describe.each(VERSIONS)('over %s', (versionName, { Client, clear, secure }) => {
     );
   }
 
-  function connect(url: string, { tls, ...options }: EngineOptions & HttpClientOptions = {}): ClientEngine {
+  function connect(url: string, { tls, ...options }: EngineOptions & ConnectionOptions = {}): ClientEngine {
     const destination = parseDestination(url, { isSecure: tls !== undefined });
     client = createEngine(destination, (target) => new Client(target, { tls }), options);
     return client;

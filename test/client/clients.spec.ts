@@ -7,8 +7,9 @@ import { createServer as createTcp, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type ConnectionOptions } from '../../lib/client/connection-options.js';
 import { Http1Client } from '../../lib/client/http1-client.js';
-import { Http2Client, type HttpClientOptions } from '../../lib/client/http2-client.js';
+import { Http2Client } from '../../lib/client/http2-client.js';
 import { parseTarget, type Target } from '../../lib/client/target.js';
 import { fateOf } from '../../lib/client/exchange-failure.js';
 import { Code } from '../../lib/rpc/code.js';
@@ -34,7 +35,7 @@ interface EngineClient extends HttpClient {
   destroy(): void;
 }
 
-type ClientClass = new (target: Target, options?: HttpClientOptions) => EngineClient;
+type ClientClass = new (target: Target, options?: ConnectionOptions) => EngineClient;
 
 const ENGINES: readonly (readonly [name: string, version: string, client: ClientClass])[] = [
   ['Http1Client', '1.1', Http1Client],
@@ -291,7 +292,7 @@ describe.each(ENGINES)('%s', (_, version, Client) => {
 describe.each(ENGINES)('%s cannot connect:', (_, __, Client) => {
   const servers: TcpServer[] = [];
 
-  async function attempt(url: string, tls?: HttpClientOptions['tls']): Promise<RecordingCall> {
+  async function attempt(url: string, tls?: ConnectionOptions['tls']): Promise<RecordingCall> {
     const client = new Client(parseTarget(url), { tls });
     const calls = await Promise.all([
       RecordingCall.send(client, post(PATH), 'x').over,

@@ -18,8 +18,9 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net';
+import { type ConnectionOptions } from '../../lib/client/connection-options.js';
 import { Http1Client } from '../../lib/client/http1-client.js';
-import { Http2Client, type HttpClientOptions } from '../../lib/client/http2-client.js';
+import { Http2Client } from '../../lib/client/http2-client.js';
 import { parseTarget } from '../../lib/client/target.js';
 
 export type ServeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -57,11 +58,11 @@ export class Peers {
     return `http://127.0.0.1:${await this.listen(createTcp({ allowHalfOpen: true }, serve))}`;
   }
 
-  http2Client(url: string, options?: HttpClientOptions): Http2Client {
+  http2Client(url: string, options?: ConnectionOptions): Http2Client {
     return this.track(new Http2Client(parseTarget(url), options));
   }
 
-  http1Client(url: string, options?: HttpClientOptions): Http1Client {
+  http1Client(url: string, options?: ConnectionOptions): Http1Client {
     return this.track(new Http1Client(parseTarget(url), options));
   }
 

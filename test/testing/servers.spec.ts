@@ -67,6 +67,7 @@ import {
 import { createCertificates } from '../support/certificates.js';
 import { callUnary } from '../support/connect-calls.js';
 import { eventually } from '../support/eventually.js';
+import { stillness } from '../support/stillness.js';
 
 @Injectable()
 class Brain {
@@ -397,16 +398,25 @@ describe.each(Object.entries(TARGETS))('%s', (_target, serve) => {
     it('holds a generator back whose stream nobody reads', async () => {
       const iterator = eliza().introduce({ name: 'endless' })[Symbol.asyncIterator]();
       await iterator.next();
-      const produced = await settled(() => seen.produced);
-      expect(produced).toBeLessThan(40);
+      await stillness(() => seen.produced);
+      expect(seen.produced).toBeLessThan(40);
       await iterator.return?.();
       await eventually(() => seen.teardowns === 1);
     });
 
-    it('holds a generator of requests back that nobody reads', async () => {
-      const call = errorOf(eliza().reflect(endless(CHUNK), { timeoutMs: 200 }));
+    it('ends an endless generator of requests at the deadline', async () => {
+      let isReturned = false;
+      function* requests() {
+        try {
+          yield* endless(CHUNK);
+        } finally {
+          isReturned = true;
+        }
+      }
+      const call = errorOf(eliza().reflect(requests(), { timeoutMs: 200 }));
       expect((await call).code).toBe(Code.DeadlineExceeded);
       expect(seen.produced).toBeGreaterThan(0);
+      expect(isReturned).toBe(true);
     });
 
     it('ends a generator of requests when the answer is there', async () => {
@@ -440,16 +450,6 @@ describe.each(Object.entries(TARGETS))('%s', (_target, serve) => {
     });
   });
 });
-
-/** @returns What a count comes to rest at. */
-async function settled(count: () => number): Promise<number> {
-  let last = -1;
-  while (last !== count()) {
-    last = count();
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  return last;
-}
 
 describe('serveInMemory', () => {
   it('lets providers be overridden', async () => {
@@ -592,7 +592,8 @@ describe('serveInMemory', () => {
   it('begins a stream when it is consumed', async () => {
     server = await serveInMemory(await compile());
     const stream = server.client(ElizaService).introduce({ name: 'Ada' });
-    expect(await settled(() => seen.produced)).toBe(0);
+    await stillness(() => seen.produced);
+    expect(seen.produced).toBe(0);
     await lastValueFrom(stream.pipe(take(1)));
     expect(seen.produced).toBeGreaterThan(0);
   });
