@@ -13,6 +13,8 @@ const swc = [
 
 /** What every jest run here shares; `jest.interop.config.js` adds the suites that need foreign programs. */
 export const shared = {
+  // One worker for each core: jest leaves one free, which on two cores is half of the machine.
+  maxWorkers: '100%',
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   extensionsToTreatAsEsm: ['.ts'],
