@@ -13,12 +13,12 @@ import { createMethodSpec } from '../rpc/method-spec.js';
 import { type HttpClient } from '../wire/client-exchange.js';
 import { type ClientProtocol, type ClientWireOptions } from '../wire/client-protocol.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
-import { type CallBeginner, type CallDefaults, CallSender } from './call-sender.js';
-import { checkedInterceptors, type ClientInterceptors } from './interceptor.js';
-import { InterceptorChain } from './interceptor-chain.js';
-import { MethodCaller } from './method-caller.js';
-import { type RetryOptions } from './retry-policy.js';
-import { RetryPolicies } from './retry-policy-table.js';
+import { type CallBeginner, type CallDefaults, CallSender } from './call/call-sender.js';
+import { checkedInterceptors, type ClientInterceptors } from './interceptor/interceptor.js';
+import { InterceptorChain } from './interceptor/interceptor-chain.js';
+import { MethodCaller } from './call/method-caller.js';
+import { type RetryOptions } from './retry/retry-policy.js';
+import { RetryPolicies } from './retry/retry-policy-table.js';
 
 /** How a channel calls, whatever carries its bytes. */
 export interface CallSettings {

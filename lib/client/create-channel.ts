@@ -1,14 +1,17 @@
 /**
  * Channels to servers on a network.
  */
-import { type BalancingSettings, createEngine } from './balanced-client.js';
+import { type BalancingSettings, createEngine } from './balancing/balanced-client.js';
 import { type CallSettings, Channel, findNamed } from './channel.js';
-import { type ConnectionOptions } from './connection-options.js';
-import { parseDestination } from './destination.js';
-import { type TlsOptions } from './dialer.js';
-import { Http1Client } from './http1-client.js';
-import { Http2Client } from './http2-client.js';
-import { TransparentRetryClient, type TransparentRetryOptions } from './transparent-retry.js';
+import { type ConnectionOptions } from './connection/connection-options.js';
+import { parseDestination } from './balancing/destination.js';
+import { type TlsOptions } from './connection/dialer.js';
+import { Http1Client } from './connection/http1-client.js';
+import { Http2Client } from './connection/http2-client.js';
+import {
+  TransparentRetryClient,
+  type TransparentRetryOptions,
+} from './transparent-retry/transparent-retry.js';
 
 /** How a channel reaches its server, besides the URL. */
 export interface ConnectionSettings extends CallSettings, ConnectionOptions, TransparentRetryOptions {

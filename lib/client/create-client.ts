@@ -4,8 +4,8 @@
 import { type DescMethod, type DescService } from '@bufbuild/protobuf';
 import { type Channel } from './channel.js';
 import { type ConnectClient, type RxConnectClient } from './client-types.js';
-import { checkedInterceptors, type ClientInterceptors } from './interceptor.js';
-import { type MethodCaller } from './method-caller.js';
+import { checkedInterceptors, type ClientInterceptors } from './interceptor/interceptor.js';
+import { type MethodCaller } from './call/method-caller.js';
 
 /** Options of {@link createClient}. */
 export interface ClientOptions {

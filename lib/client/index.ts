@@ -16,11 +16,11 @@ export { type HeadersInit, RpcHeaders } from '../rpc/headers.js';
 
 // Channels: where calls go, and how.
 export { type ChannelOptions, type ConnectionSettings, createChannel } from './create-channel.js';
-export { type BalancingSettings } from './balanced-client.js';
+export { type BalancingSettings } from './balancing/balanced-client.js';
 export { type CallSettings, type Channel } from './channel.js';
-export { type ConnectionOptions, type KeepaliveOptions } from './connection-options.js';
-export { type TlsOptions } from './dialer.js';
-export { type TransparentRetryOptions } from './transparent-retry.js';
+export { type ConnectionOptions, type KeepaliveOptions } from './connection/connection-options.js';
+export { type TlsOptions } from './connection/dialer.js';
+export { type TransparentRetryOptions } from './transparent-retry/transparent-retry.js';
 
 // Around calls: interceptors, values that they read, and retries.
 export {
@@ -33,10 +33,10 @@ export {
   type ReplyHooks,
   type SingleRequestCall,
   type StreamRequestCall,
-} from './interceptor.js';
+} from './interceptor/interceptor.js';
 export { type ContextKey, ContextValues, createContextKey } from '../rpc/context-values.js';
-export { type RetryOptions, type RetryPolicy } from './retry-policy.js';
-export { type RetryThrottling } from './retry-throttle.js';
+export { type RetryOptions, type RetryPolicy } from './retry/retry-policy.js';
+export { type RetryThrottling } from './retry/retry-throttle.js';
 
 // Errors.
 export { Code } from '../rpc/code.js';

@@ -2,7 +2,7 @@
  * The way to a server in this process: requests go to its engine, past all sockets.
  */
 import { type ClientEngine } from '../client/channel.js';
-import { FailedExchange } from '../client/failed-exchange.js';
+import { FailedExchange } from '../client/connection/failed-exchange.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
 import { type VirtualConnection } from '../server/virtual-connection.js';

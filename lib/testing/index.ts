@@ -7,7 +7,7 @@ export { type AppSettings, type TestModule } from './test-module.js';
 export { type ConnectTestServer } from './test-server.js';
 export { type CallSettings } from '../client/channel.js';
 export { type ConnectionSettings } from '../client/create-channel.js';
-export { type TlsOptions } from '../client/dialer.js';
+export { type TlsOptions } from '../client/connection/dialer.js';
 export {
   type CallOptions,
   type ConnectClient,

@@ -1,7 +1,7 @@
 import { type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { fateOf, type RequestFate } from '../../lib/client/exchange-failure.js';
+import { fateOf, type RequestFate } from '../../lib/client/connection/exchange-failure.js';
 import { Code, codeToName } from '../../lib/rpc/code.js';
 import { eventually } from '../support/eventually.js';
 import { failOnUnhandled } from '../support/no-unhandled.js';

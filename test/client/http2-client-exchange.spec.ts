@@ -1,6 +1,9 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Http2ClientExchange, type Http2ExchangeOwner } from '../../lib/client/http2-client-exchange.js';
+import {
+  Http2ClientExchange,
+  type Http2ExchangeOwner,
+} from '../../lib/client/connection/http2-client-exchange.js';
 import { eventually } from '../support/eventually.js';
 import { failOnUnhandled } from '../support/no-unhandled.js';
 import { Peers } from './peers.js';

@@ -7,7 +7,7 @@ import {
 } from 'node:http2';
 import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { fateOf } from '../../lib/client/exchange-failure.js';
+import { fateOf } from '../../lib/client/connection/exchange-failure.js';
 import { Code, codeToName } from '../../lib/rpc/code.js';
 import { eventually } from '../support/eventually.js';
 import { failOnUnhandled } from '../support/no-unhandled.js';

@@ -4,7 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream, type Settings } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { fateOf } from '../../lib/client/exchange-failure.js';
+import { fateOf } from '../../lib/client/connection/exchange-failure.js';
 import { type ClientExchangeListener } from '../../lib/wire/client-exchange.js';
 import { eventually } from '../support/eventually.js';
 import { failOnUnhandled } from '../support/no-unhandled.js';

@@ -13,8 +13,8 @@ const ANSWER_AFTER_MS = 300;
 /** Calls once, and then does nothing: neither `close` nor `exit`. */
 const PROGRAM = `
   const [folder, module, name, url, isLeft] = process.argv.slice(1);
-  const { [name]: Client } = await import(folder + module);
-  const { parseTarget } = await import(folder + 'target.js');
+  const { [name]: Client } = await import(folder + 'connection/' + module);
+  const { parseTarget } = await import(folder + 'balancing/target.js');
   const client = new Client(parseTarget(url));
   const listener = {
     onHeaders() {}, onDrain() {},

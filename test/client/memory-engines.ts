@@ -2,8 +2,8 @@
  * Engines without sockets, one for each target that a balanced client has: specs answer and break their requests by hand.
  */
 import { type ClientEngine } from '../../lib/client/channel.js';
-import { unavailable } from '../../lib/client/exchange-failure.js';
-import { type Target } from '../../lib/client/target.js';
+import { unavailable } from '../../lib/client/connection/exchange-failure.js';
+import { type Target } from '../../lib/client/balancing/target.js';
 import { type ConnectError } from '../../lib/rpc/connect-error.js';
 import { type MemoryClientExchange, MemoryHttpClient } from '../support/memory-http-client.js';
 

@@ -18,10 +18,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net';
-import { type ConnectionOptions } from '../../lib/client/connection-options.js';
-import { Http1Client } from '../../lib/client/http1-client.js';
-import { Http2Client } from '../../lib/client/http2-client.js';
-import { parseTarget } from '../../lib/client/target.js';
+import { type ConnectionOptions } from '../../lib/client/connection/connection-options.js';
+import { Http1Client } from '../../lib/client/connection/http1-client.js';
+import { Http2Client } from '../../lib/client/connection/http2-client.js';
+import { parseTarget } from '../../lib/client/balancing/target.js';
 
 export type ServeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 

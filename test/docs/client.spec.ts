@@ -19,10 +19,10 @@ const SECTIONS: readonly (readonly [section: string, interfaces: readonly Option
       { file: 'lib/client/channel.ts', name: 'CallSettings' },
       { file: 'lib/client/create-channel.ts', name: 'ConnectionSettings' },
       { file: 'lib/client/create-channel.ts', name: 'ChannelOptions' },
-      { file: 'lib/client/connection-options.ts', name: 'ConnectionOptions' },
-      { file: 'lib/client/connection-options.ts', name: 'KeepaliveOptions', prefix: 'keepalive.' },
-      { file: 'lib/client/transparent-retry.ts', name: 'TransparentRetryOptions' },
-      { file: 'lib/client/balanced-client.ts', name: 'BalancingSettings' },
+      { file: 'lib/client/connection/connection-options.ts', name: 'ConnectionOptions' },
+      { file: 'lib/client/connection/connection-options.ts', name: 'KeepaliveOptions', prefix: 'keepalive.' },
+      { file: 'lib/client/transparent-retry/transparent-retry.ts', name: 'TransparentRetryOptions' },
+      { file: 'lib/client/balancing/balanced-client.ts', name: 'BalancingSettings' },
       { file: 'lib/nest/clients/client-channel.ts', name: 'ConnectClientOptions' },
     ],
   ],
@@ -30,9 +30,13 @@ const SECTIONS: readonly (readonly [section: string, interfaces: readonly Option
   [
     'Retries',
     [
-      { file: 'lib/client/retry-policy.ts', name: 'RetryPolicy' },
-      { file: 'lib/client/retry-policy.ts', name: 'RetryOptions', prefix: 'retry.' },
-      { file: 'lib/client/retry-throttle.ts', name: 'RetryThrottling', prefix: 'retry.retryThrottling.' },
+      { file: 'lib/client/retry/retry-policy.ts', name: 'RetryPolicy' },
+      { file: 'lib/client/retry/retry-policy.ts', name: 'RetryOptions', prefix: 'retry.' },
+      {
+        file: 'lib/client/retry/retry-throttle.ts',
+        name: 'RetryThrottling',
+        prefix: 'retry.retryThrottling.',
+      },
     ],
   ],
 ];
