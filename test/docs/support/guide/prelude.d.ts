@@ -10,6 +10,7 @@ import { type ElizaService } from './gen/eliza_pb.js';
 
 export { AsyncLocalStorage } from 'node:async_hooks';
 export { randomUUID } from 'node:crypto';
+export { readFileSync } from 'node:fs';
 export { type Readable } from 'node:stream';
 export {
   type ArgumentsHost,
@@ -58,6 +59,7 @@ export {
   ConnectServer,
   ConnectService,
   createContextKey,
+  getConnectClientToken,
   InjectConnectClient,
   Rpc,
   type RpcStream,
@@ -125,3 +127,9 @@ export declare class Tokens {
   current(): Promise<string>;
 }
 export declare const TokensModule: Type<unknown>;
+
+/** What calls Eliza. */
+export declare class Talk {
+  greet(name: string): Promise<string>;
+}
+export declare const TalkModule: Type<unknown>;
