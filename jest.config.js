@@ -29,7 +29,7 @@ export const shared = {
 
 export default {
   ...shared,
-  testMatch: ['<rootDir>/{lib,sample,conformance,test}/**/*.spec.ts'],
+  testMatch: ['<rootDir>/{lib,generator,schematics,sample,conformance,test}/**/*.spec.ts'],
   testPathIgnorePatterns: [
     '/node_modules/',
     '<rootDir>/test/interop/',

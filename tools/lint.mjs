@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const FOLDERS = ['lib', 'sample', 'conformance', 'test', 'tools', 'bench'];
+const FOLDERS = ['lib', 'generator', 'schematics', 'sample', 'conformance', 'test', 'tools', 'bench'];
 
 const isGenerated = existsSync(`${ROOT}conformance/gen`);
 if (!isGenerated) {

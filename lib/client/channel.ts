@@ -17,6 +17,9 @@ import { type CallBeginner, type CallDefaults, CallSender } from './call/call-se
 import { checkedInterceptors, type ClientInterceptors } from './interceptor/interceptor.js';
 import { InterceptorChain } from './interceptor/interceptor-chain.js';
 import { MethodCaller } from './call/method-caller.js';
+import { incomingCalls } from './propagation/incoming-calls.js';
+import { passedOnHeaders, type Propagate } from './propagation/propagate-option.js';
+import { PropagatingCalls } from './propagation/propagating-calls.js';
 import { type RetryOptions } from './retry/retry-policy.js';
 import { RetryPolicies } from './retry/retry-policy-table.js';
 
@@ -48,6 +51,11 @@ export interface CallSettings {
   readonly interceptors?: ClientInterceptors;
   /** Which failed calls are tried again, and when. Default: none. */
   readonly retry?: RetryOptions;
+  /**
+   * Deadline and cancellation of the incoming call that a handler here works on pass on to the calls that it makes, and
+   * with them the headers that are named. `false` passes nothing on. Default: true, with `traceparent` and `tracestate`.
+   */
+  readonly propagate?: Propagate;
 }
 
 const MIB = 1024 * 1024;
@@ -67,6 +75,9 @@ export class Channel {
   readonly #interceptors: ClientInterceptors;
   readonly #retries: RetryPolicies;
   readonly #callers = new Map<DescMethod, MethodCaller>();
+  /** Of headers that pass on; `undefined` when nothing does. */
+  readonly #passedOn: readonly string[] | undefined;
+  #isClosed = false;
 
   /**
    * @param prefix In front of every path.
@@ -86,6 +97,10 @@ export class Channel {
     };
     this.#interceptors = checkedInterceptors(settings.interceptors ?? []);
     this.#retries = new RetryPolicies(settings.retry);
+    this.#passedOn = passedOnHeaders(settings.propagate ?? true);
+    if (this.#passedOn !== undefined) {
+      incomingCalls.channelOpened();
+    }
   }
 
   /** @internal Its protocol does not work over HTTP/1.1. */
@@ -95,11 +110,13 @@ export class Channel {
 
   /** Takes no calls any more; settles when those under way have ended. */
   close(): Promise<void> {
+    this.#closed();
     return this.engine.close();
   }
 
   /** Ends at once: calls under way fail. */
   destroy(): void {
+    this.#closed();
     this.engine.destroy();
   }
 
@@ -122,16 +139,28 @@ export class Channel {
   }
 
   #compile(method: DescMethod, ofClient: ClientInterceptors): MethodCaller {
-    const interceptors = [...ofClient, ...this.#interceptors];
+    const calls = this.#intercepted(method, [...ofClient, ...this.#interceptors]);
     return new MethodCaller(
-      interceptors.length === 0
-        ? this.#sender(method, this.#defaults)
-        : new InterceptorChain(
-            this.#sender(method, { ...this.#defaults, headers: undefined, timeoutMs: undefined }),
-            interceptors,
-            this.#defaults,
-          ),
+      this.#passedOn === undefined ? calls : new PropagatingCalls(calls, this.#defaults, this.#passedOn),
     );
+  }
+
+  #intercepted(method: DescMethod, interceptors: ClientInterceptors): CallBeginner {
+    return interceptors.length === 0
+      ? this.#sender(method, this.#defaults)
+      : new InterceptorChain(
+          this.#sender(method, { ...this.#defaults, headers: undefined, timeoutMs: undefined }),
+          interceptors,
+          this.#defaults,
+        );
+  }
+
+  /** The first time, nobody needs to know of incoming calls for this channel any more. */
+  #closed(): void {
+    if (!this.#isClosed && this.#passedOn !== undefined) {
+      incomingCalls.channelClosed();
+    }
+    this.#isClosed = true;
   }
 
   #sender(method: DescMethod, defaults: CallDefaults): CallBeginner {

@@ -32,6 +32,8 @@ export interface CallOptions {
   readonly onTrailers?: ((trailers: RpcHeaders) => void) | undefined;
   /** What interceptors shall know of this call; see {@link createContextKey}. Default: nothing. */
   readonly values?: ContextValues | undefined;
+  /** `false` for work that may outlive the incoming call that it is made for. Default: as the channel's `propagate`. */
+  readonly propagate?: false | undefined;
 }
 
 /**

@@ -46,6 +46,7 @@ export function createChannel({ url, httpVersion = '2', ...settings }: ChannelOp
   const engine = new TransparentRetryClient(servers, destination.name, settings);
   const channel = new Channel(engine, settings, destination.targets[0].pathPrefix);
   if (channel.needsHttp2 && httpVersion !== '2') {
+    channel.destroy();
     throw new TypeError(`httpVersion is "${httpVersion}", but ${settings.protocol} needs "2"`);
   }
   return channel;

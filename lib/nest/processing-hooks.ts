@@ -1,12 +1,14 @@
 /**
- * What runs around a call, guards and filters included: the option `around`, and Nest's processing hooks
- * (`setOnProcessingStartHook`, `setOnProcessingEndHook`), which tracing libraries set.
+ * What runs around a call, guards and filters included: the option `around`, Nest's processing hooks
+ * (`setOnProcessingStartHook`, `setOnProcessingEndHook`), which tracing libraries set, and what tells outgoing calls of
+ * the incoming one.
  *
- * Both are where an AsyncLocalStorage is entered. What the call does later, when messages arrive or the client reads,
- * runs in what was entered there. Without any of them a call pays nothing.
+ * All of them are where an AsyncLocalStorage is entered. What the call does later, when messages arrive or the client
+ * reads, runs in what was entered there. Without any of them a call pays nothing.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { type BaseRpcContext, type TransportId } from '@nestjs/microservices';
+import { incomingCalls } from '../client/propagation/incoming-calls.js';
 import { type ConnectError } from '../rpc/connect-error.js';
 import { type ServerCall } from '../rpc/server-call.js';
 import { isPromiseLike } from '../stream/handler-result.js';
@@ -54,22 +56,38 @@ export class ProcessingHooks {
 
   /** True when there is nothing to run around a call. */
   get areUnset(): boolean {
-    return this.start === undefined && this.end === undefined && this.init.around === undefined;
+    return this.#areNone && !incomingCalls.areWanted;
   }
 
-  /** Runs a call: `around` first, then the start hook; the end hook runs once, when the call is over. */
+  /**
+   * Runs a call: `around` first, then the start hook; the end hook runs once, when the call is over. Calls that any of them
+   * makes are made for this one.
+   */
   run(context: ConnectContext, call: FailableCall, invoke: () => void): void {
     if (this.areUnset) {
       invoke();
       return;
     }
-    const { start, end } = this;
-    const { around, transportId } = this.init;
     const run = (): void => {
       const resource = new AsyncResource('ConnectCall');
       call.scope = (listener) => resource.runInAsyncScope(listener);
       invoke();
     };
+    const begin = this.#areNone ? run : () => this.#runHooks(context, call, run);
+    if (incomingCalls.areWanted) {
+      incomingCalls.run(call, begin);
+    } else {
+      begin();
+    }
+  }
+
+  get #areNone(): boolean {
+    return this.start === undefined && this.end === undefined && this.init.around === undefined;
+  }
+
+  #runHooks(context: ConnectContext, call: FailableCall, run: () => void): void {
+    const { start, end } = this;
+    const { around, transportId } = this.init;
     const begin =
       start === undefined
         ? run

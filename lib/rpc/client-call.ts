@@ -18,6 +18,8 @@ export interface CallStart {
   readonly onHeaders: ((headers: RpcHeaders) => void) | undefined;
   /** Told of the response's trailers, after the last message, of failed calls too. */
   readonly onTrailers: ((trailers: RpcHeaders) => void) | undefined;
+  /** How often the call was tried by its retry policy before: servers are told where the protocol has a word for it. Default: 0. */
+  readonly previousAttempts?: number;
 }
 
 /** Where the reply of a unary or client streaming call goes: one of the two is called, once. */

@@ -94,6 +94,9 @@ class Ticker {
 
 /** The wheel. The library uses {@link timerWheel}; tests make their own. */
 export class TimerWheel {
+  /** Starts the ticker: where calls have AsyncLocalStorages, outside of them. Default: where the first timer is started. */
+  startTicker: (start: () => void) => void = (start) => start();
+
   readonly #slots = new Map<number, Slot>();
   #waiting = 0;
   #lastTick = 0;
@@ -141,7 +144,9 @@ export class TimerWheel {
     if (this.#ticker?.isOf(setInterval) !== true) {
       this.#ticker?.stop();
       this.#lastTick = Math.floor(performance.now() / TICK_MS);
-      this.#ticker = new Ticker(() => this.#advance());
+      this.startTicker(() => {
+        this.#ticker = new Ticker(() => this.#advance());
+      });
     }
   }
 

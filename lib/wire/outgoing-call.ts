@@ -13,6 +13,7 @@ import { type HeaderList, RpcHeaders } from '../rpc/headers.js';
 import { type EncodedMessage, type MessageSource } from '../rpc/message-flow.js';
 import { type MethodSpec } from '../rpc/method-spec.js';
 import { timerWheel, WheelTimer } from '../rpc/timer-wheel.js';
+import { type AbortListener, listenToAbort, stopListeningToAbort } from './abort-listeners.js';
 import {
   type ClientExchange,
   type ClientExchangeListener,
@@ -29,7 +30,7 @@ export interface Outcome {
   readonly trailers: RpcHeaders | undefined;
 }
 
-export abstract class OutgoingCall implements ClientCall, ClientExchangeListener {
+export abstract class OutgoingCall implements ClientCall, ClientExchangeListener, AbortListener {
   isReady = true;
   protected exchange: ClientExchange | undefined;
   /** Nothing is sent or told any more. */
@@ -115,7 +116,7 @@ export abstract class OutgoingCall implements ClientCall, ClientExchangeListener
     this.#readyListener?.();
   }
 
-  /** The caller's signal aborts: an object that listens saves a closure per call. */
+  /** The caller's signal aborts. */
   handleEvent(): void {
     const { signal } = this.start;
     if (signal !== undefined) {
@@ -135,7 +136,7 @@ export abstract class OutgoingCall implements ClientCall, ClientExchangeListener
         this.settleError(canceledBy(signal));
         return false;
       }
-      signal.addEventListener('abort', this);
+      listenToAbort(signal, this);
     }
     if (timeoutMs !== undefined) {
       this.#deadline = performance.now() + timeoutMs;
@@ -224,7 +225,9 @@ export abstract class OutgoingCall implements ClientCall, ClientExchangeListener
   #finish(): void {
     this.isOver = true;
     this.#timer?.cancel();
-    this.start.signal?.removeEventListener('abort', this);
+    if (this.start.signal !== undefined) {
+      stopListeningToAbort(this.start.signal, this);
+    }
     // Safe after a complete response, and needed in every other case.
     this.exchange?.reset();
     this.#tellNoMoreRequests();
@@ -268,10 +271,12 @@ export function callbackThrew(cause: unknown): ConnectError {
   return new ConnectError(`onHeaders or onTrailers threw: ${String(cause)}`, { code: Code.Canceled, cause });
 }
 
-/** What the caller's signal means: `AbortSignal.timeout()` is a deadline. */
+/** What the caller's signal means: `AbortSignal.timeout()` is a deadline, and so is that of an incoming call. */
 export function canceledBy({ reason }: AbortSignal): ConnectError {
-  // By its name: under jest, and wherever there are realms, a DOMException is no instance of this one's Error.
-  const isTimeout = (reason as { readonly name?: unknown } | null | undefined)?.name === 'TimeoutError';
+  const isTimeout = ConnectError.is(reason)
+    ? reason.code === Code.DeadlineExceeded
+    : // By its name: under jest, and wherever there are realms, a DOMException is no instance of this one's Error.
+      (reason as { readonly name?: unknown } | null | undefined)?.name === 'TimeoutError';
   return new ConnectError(isTimeout ? 'the signal timed out' : 'the caller canceled the call', {
     code: isTimeout ? Code.DeadlineExceeded : Code.Canceled,
     cause: reason,

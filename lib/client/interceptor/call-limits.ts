@@ -5,6 +5,7 @@
 import { Observable } from 'rxjs';
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { TICK_MS, timerWheel, WheelTimer } from '../../rpc/timer-wheel.js';
+import { listenToAbort, stopListeningToAbort } from '../../wire/abort-listeners.js';
 import { canceledBy, deadlineExceeded } from '../../wire/outgoing-call.js';
 
 export class CallLimits {
@@ -37,16 +38,17 @@ export class CallLimits {
         return;
       }
       // One step behind the wire, which has the same limits: interceptors see its error, and may answer in its place.
-      const onAbort = () => queueMicrotask(() => subscriber.error(signal && canceledBy(signal)));
-      const timer = new WheelTimer(() => subscriber.error(deadlineExceeded(timeoutMs)));
-      subscriber.add(() => {
-        timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
-      });
       if (timeoutMs !== undefined) {
+        const timer = new WheelTimer(() => subscriber.error(deadlineExceeded(timeoutMs)));
         timerWheel.start(timer, timeoutMs + TICK_MS);
+        subscriber.add(() => timer.cancel());
       }
-      signal?.addEventListener('abort', onAbort);
+      if (signal !== undefined) {
+        const handleEvent = () => queueMicrotask(() => subscriber.error(canceledBy(signal)));
+        const listener = { handleEvent };
+        listenToAbort(signal, listener);
+        subscriber.add(() => stopListeningToAbort(signal, listener));
+      }
       reply$.subscribe(subscriber);
     });
   }

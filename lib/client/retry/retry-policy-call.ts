@@ -6,22 +6,21 @@
  *      ├──► committed    a message of the response has come, requests do not fit the buffer, or it is the last attempt
  *      └──► over
  *
- * Headers and trailers of an attempt are kept until it is committed or over: those of a failed one belong to nobody.
- *
  * Spec: gRPC A6, "Retry Policy" and "When Retries are Valid".
  */
 import { type CallStart, type ClientCall, type SingleReply } from '../../rpc/client-call.js';
 import { Code } from '../../rpc/code.js';
 import { ConnectError } from '../../rpc/connect-error.js';
-import { type RpcHeaders } from '../../rpc/headers.js';
 import { type EncodedMessage, type MessageSource } from '../../rpc/message-flow.js';
 import { type MethodSpec } from '../../rpc/method-spec.js';
 import { timerWheel, WheelTimer } from '../../rpc/timer-wheel.js';
+import { type AbortListener, listenToAbort, stopListeningToAbort } from '../../wire/abort-listeners.js';
 import { type HttpClient } from '../../wire/client-exchange.js';
 import { type ClientEndpoint } from '../../wire/client-protocol.js';
-import { asFromWire, callbackThrew, deadlineExceeded } from '../../wire/outgoing-call.js';
+import { asFromWire, deadlineExceeded } from '../../wire/outgoing-call.js';
 import { backoffMs, pushbackOf, type RetrySettings } from './retry-policy.js';
 import { type RetryBuffer, type RetryBuffers } from './retry-policy-buffer.js';
+import { KeptMetadata } from './retry-policy-metadata.js';
 import { type RepliesOwner, RetriedReplies } from './retry-policy-replies.js';
 import { type RetryThrottle } from './retry-throttle.js';
 
@@ -57,10 +56,11 @@ interface RetriedCall {
 /** The largest delay that setTimeout knows; beyond, it fires at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-class RetryingCall implements ClientCall, RepliesOwner {
+class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
   readonly #deadline: number;
   readonly #replies: RetriedReplies | undefined;
   readonly #buffer: RetryBuffer;
+  readonly #metadata: KeptMetadata;
   #message: { readonly message: unknown } | undefined;
   #isComplete = false;
   /** The one under way, or the last one. */
@@ -74,8 +74,6 @@ class RetryingCall implements ClientCall, RepliesOwner {
   #isCommitted = false;
   #isCanceled = false;
   #isOver = false;
-  #headers: RpcHeaders | undefined;
-  #trailers: RpcHeaders | undefined;
   #readyListener: (() => void) | undefined;
   #cancelListener: (() => void) | undefined;
   #hasStoppedRequests = false;
@@ -88,6 +86,7 @@ class RetryingCall implements ClientCall, RepliesOwner {
     this.#deadline = performance.now() + (retried.start.timeoutMs ?? Infinity);
     this.#replies = spec.streamsResponses ? new RetriedReplies(this) : undefined;
     this.#buffer = means.buffers.open();
+    this.#metadata = new KeptMetadata(retried.start);
   }
 
   begin(): this {
@@ -203,6 +202,10 @@ class RetryingCall implements ClientCall, RepliesOwner {
     this.#retry();
   }
 
+  get #signal(): AbortSignal | undefined {
+    return this.retried.start.signal;
+  }
+
   /** Everything but `open` comes after the first attempt was made. */
   get #underlying(): ClientCall {
     return this.#attempt as ClientCall;
@@ -243,20 +246,10 @@ class RetryingCall implements ClientCall, RepliesOwner {
     const remainingMs = this.#deadline - performance.now();
     return {
       headers: start.headers,
+      previousAttempts: this.#attempts - 1,
       timeoutMs: this.#attempts === 1 || start.timeoutMs === undefined ? start.timeoutMs : remainingMs,
       signal: start.signal,
-      onHeaders:
-        start.onHeaders &&
-        ((headers) => {
-          this.#headers = headers;
-          this.#tellWhenCommitted();
-        }),
-      onTrailers:
-        start.onTrailers &&
-        ((trailers) => {
-          this.#trailers = trailers;
-          this.#tellWhenCommitted();
-        }),
+      ...this.#metadata.listeners,
     };
   }
 
@@ -289,7 +282,7 @@ class RetryingCall implements ClientCall, RepliesOwner {
   /** @returns Milliseconds; `undefined` when the call fails with this error. */
   #delayBeforeRetry(error: ConnectError): number | undefined {
     const { settings, throttle } = this.means;
-    if (this.#isCanceled || this.retried.start.signal?.aborted === true) {
+    if (this.#isCanceled || this.#signal?.aborted === true) {
       return undefined;
     }
     const pushback = pushbackOf(error.metadata);
@@ -311,16 +304,20 @@ class RetryingCall implements ClientCall, RepliesOwner {
 
   #wait(delayMs: number): void {
     this.#attemptTimer.cancel();
-    this.#headers = this.#trailers = undefined;
+    this.#metadata.drop();
     // Not the timer wheel, which never holds the process: between two attempts there may be no socket that does.
     this.#backoff = setTimeout(() => this.#retry(), Math.min(delayMs, MAX_DELAY_MS));
-    this.retried.start.signal?.addEventListener('abort', this);
+    if (this.#signal !== undefined) {
+      listenToAbort(this.#signal, this);
+    }
   }
 
   #stopWaiting(): void {
     clearTimeout(this.#backoff);
     this.#backoff = undefined;
-    this.retried.start.signal?.removeEventListener('abort', this);
+    if (this.#signal !== undefined) {
+      stopListeningToAbort(this.#signal, this);
+    }
   }
 
   #retry(): void {
@@ -336,7 +333,7 @@ class RetryingCall implements ClientCall, RepliesOwner {
     this.#isCommitted = true;
     this.#buffer.clear();
     this.#message = undefined;
-    const thrown = this.#tellMetadata();
+    const thrown = this.#metadata.commit();
     if (thrown !== undefined) {
       this.cancel(thrown);
     }
@@ -349,41 +346,12 @@ class RetryingCall implements ClientCall, RepliesOwner {
     }
   }
 
-  /** Throws what the caller's function throws: the attempt ends the call with it. */
-  #tellWhenCommitted(): void {
-    if (this.#isCommitted) {
-      const thrown = this.#tellMetadata();
-      if (thrown !== undefined) {
-        throw thrown.cause;
-      }
-    }
-  }
-
-  /** @returns The error of the call when a function of the caller throws. */
-  #tellMetadata(): ConnectError | undefined {
-    const { onHeaders, onTrailers } = this.retried.start;
-    const headers = this.#headers;
-    const trailers = this.#trailers;
-    this.#headers = this.#trailers = undefined;
-    try {
-      if (headers !== undefined) {
-        onHeaders?.(headers);
-      }
-      if (trailers !== undefined) {
-        onTrailers?.(trailers);
-      }
-      return undefined;
-    } catch (cause) {
-      return asFromWire(callbackThrew(cause));
-    }
-  }
-
   #succeed(tell: () => void): void {
     if (this.#isOver) {
       return;
     }
     this.means.throttle?.succeeded();
-    const thrown = this.#tellMetadata();
+    const thrown = this.#metadata.tell();
     if (thrown === undefined) {
       this.#finish();
       tell();
@@ -393,7 +361,7 @@ class RetryingCall implements ClientCall, RepliesOwner {
   }
 
   #endWith(error: ConnectError): void {
-    const reason = this.#tellMetadata() ?? error;
+    const reason = this.#metadata.tell() ?? error;
     this.#finish();
     this.retried.reply?.fail(reason);
     this.#replies?.end(reason);
