@@ -46,6 +46,7 @@ export {
   type IncomingDetail,
   type OutgoingDetail,
 } from '../rpc/connect-error.js';
+export { isNotModified } from '../rpc/not-modified.js';
 
 // Extension points: codecs and compressions of your own.
 export { type Codec, type Decoder, type Encoder } from '../codec/codec.js';

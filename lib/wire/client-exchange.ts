@@ -52,7 +52,10 @@ export interface ClientExchange {
   resume(): void;
   /** Why the request is sent again, while there is no response; `undefined` for the first time. */
   readonly lastFailure?: ConnectError | undefined;
-  /** Gives the exchange up: RST_STREAM CANCEL, or the end of the HTTP/1.1 connection. Safe at any time. */
+  /**
+   * Gives the exchange up: RST_STREAM CANCEL, or NO_ERROR when the response is complete and only the request is not; over
+   * HTTP/1.1 the end of the connection. Safe at any time.
+   */
   reset(): void;
 }
 

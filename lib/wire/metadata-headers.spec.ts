@@ -22,6 +22,9 @@ const RESERVED = [
   'grpc-message',
   'grpc-status-details-bin',
   'grpc-encoding',
+  'grpc-timeout',
+  'grpc-previous-rpc-attempts',
+  'grpc-retry-pushback-ms-bin',
   'grpc-anything',
   'connect-content-encoding',
   'connect-protocol-version',
@@ -38,6 +41,8 @@ const FREE = [
   'vary',
   'content-language',
   'trailer-x',
+  // How a handler tells when its call may be tried again. (gRPC A6, "Pushback")
+  'grpc-retry-pushback-ms',
   'grpcx',
   'connection-id',
   'connectx',

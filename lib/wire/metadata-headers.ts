@@ -21,11 +21,14 @@ const RESERVED = new Set([
   'accept-encoding',
 ]);
 
+/** The one name of gRPC's that is a handler's: when its call may be tried again. (gRPC A6, "Pushback") */
+const RETRY_PUSHBACK = 'grpc-retry-pushback-ms';
+
 /** Tells whether a name, in lower case, may not be set by an application. */
 export function isReservedHeader(name: string): boolean {
   return (
     RESERVED.has(name) ||
-    name.startsWith('grpc-') ||
+    (name.startsWith('grpc-') && name !== RETRY_PUSHBACK) ||
     name.startsWith('connect-') ||
     name.startsWith('trailer-connect-') ||
     name.startsWith(':')

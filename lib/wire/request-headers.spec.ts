@@ -12,11 +12,11 @@ describe('RequestHeaders', () => {
     expect(headers.of(undefined, undefined)).toBe(headers.of(undefined, undefined));
   });
 
-  it("adds the timeout, then the application's headers", () => {
+  it("puts the timeout before its own headers, and the application's behind them", () => {
     expect(headers.of('7', new RpcHeaders({ 'x-a': ['1', '2'] }))).toEqual([
-      ...OURS,
       'x-timeout',
       '7',
+      ...OURS,
       'x-a',
       '1',
       'x-a',
@@ -31,7 +31,7 @@ describe('RequestHeaders', () => {
 
   it("sends the application's user agent instead of its own", () => {
     const application = new RpcHeaders({ 'User-Agent': 'mine/1' });
-    expect(headers.of('7', application)).toEqual([...own, 'x-timeout', '7', 'user-agent', 'mine/1']);
+    expect(headers.of('7', application)).toEqual(['x-timeout', '7', ...own, 'user-agent', 'mine/1']);
   });
 
   it('does not remember a call', () => {

@@ -28,15 +28,16 @@ export class RequestHeaders {
   /**
    * @param timeout In the protocol's own form; `undefined` for none.
    * @param application The caller's headers, sent behind the protocol's and without reserved names.
+   * @returns The timeout first.
    */
   of(timeout: string | undefined, application: RpcHeaders | undefined): HeaderList {
     if (timeout === undefined && application === undefined) {
       return this.#complete;
     }
-    const list = application?.has('user-agent') === true ? [...this.#own] : [...this.#complete];
-    if (timeout !== undefined) {
-      list.push(this.#timeoutName, timeout);
-    }
+    const own = application?.has('user-agent') === true ? this.#own : this.#complete;
+    // "implementations should send Timeout immediately after the reserved headers": those that begin with ":".
+    // (gRPC over HTTP/2, "Requests"; to the others it is all the same)
+    const list = timeout === undefined ? [...own] : [this.#timeoutName, timeout, ...own];
     return appendHeaders(list, application);
   }
 }

@@ -3,7 +3,7 @@
  */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer as createTcp, type Server as TcpServer } from 'node:net';
+import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -44,6 +44,10 @@ const ENGINES: readonly (readonly [name: string, version: string, client: Client
 
 const TYPED = ['content-type', CONTENT_TYPE];
 const MIB = 1_048_576;
+
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+/** A fatal alert: no cipher, no version in common, or an unknown name. (RFC 8446, section 6.2) */
+const HANDSHAKE_FAILURE = Buffer.from('15 0303 0002 0228'.replaceAll(' ', ''), 'hex');
 
 failOnUnhandled();
 
@@ -340,16 +344,28 @@ describe.each(ENGINES)('%s cannot connect:', (_, __, Client) => {
   ])('%s', async (_name, host, tls, message) => {
     const harness = await new EngineHarness().listen({ tls: certificates.server });
     const { reason } = await attempt(`https://${host}:${harness.port}`, tls());
-    expect(reason?.rawMessage).toMatch(/https:\/\/localhost:\d+/);
+    expect(reason?.rawMessage).toMatch(/^cannot connect to https:\/\/localhost:\d+: /);
     expect(reason?.rawMessage).toMatch(message);
+    // It would be as wrong the next time.
+    expect(reason === undefined ? 'none' : fateOf(reason)).toBeUndefined();
     await harness.close();
   });
 
-  it('TLS to a port in clear text', async () => {
-    const harness = await new EngineHarness().listen();
-    const { reason } = await attempt(`https://localhost:${harness.port}`);
-    expect(reason?.rawMessage).toMatch(/https:\/\/localhost:\d+/);
-    await harness.close();
+  it.each<[string, (socket: Socket) => void, string | undefined]>([
+    ['the peer closes during the handshake', (socket) => socket.end(), 'unprocessed'],
+    ['the peer resets during the handshake', (socket) => socket.resetAndDestroy(), 'unprocessed'],
+    ['the peer answers the handshake with HTTP', (socket) => socket.end(BAD_REQUEST), undefined],
+    ['the peer refuses the handshake', (socket) => socket.end(HANDSHAKE_FAILURE), undefined],
+  ])('%s', async (_name, answer, fate) => {
+    const peer = createTcp((socket) => {
+      socket.on('error', () => {}).once('data', () => answer(socket));
+    }).listen(0, '127.0.0.1');
+    servers.push(peer);
+    await once(peer, 'listening');
+    const { port } = peer.address() as { port: number };
+    const { reason } = await attempt(`https://127.0.0.1:${port}`);
+    expect(reason?.rawMessage).toMatch(/^cannot connect to https:\/\/127\.0\.0\.1:\d+: ./);
+    expect(reason === undefined ? undefined : fateOf(reason)).toBe(fate);
   });
 
   it('a call that is given up meanwhile does not keep its client open', async () => {

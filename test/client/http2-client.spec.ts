@@ -9,6 +9,7 @@ import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { fateOf } from '../../lib/client/connection/exchange-failure.js';
 import { Code, codeToName } from '../../lib/rpc/code.js';
+import { type HttpClient } from '../../lib/wire/client-exchange.js';
 import { eventually } from '../support/eventually.js';
 import { failOnUnhandled } from '../support/no-unhandled.js';
 import { Peers, type ServeStream } from './peers.js';
@@ -19,6 +20,36 @@ const MIB = 1_048_576;
 /** Frames in bytes: length, type, flags, stream; the GOAWAY is NO_ERROR after stream 0. */
 const EMPTY_SETTINGS = Buffer.from('000000 04 00 00000000'.replaceAll(' ', ''), 'hex');
 const GOAWAY = Buffer.from('000008 07 00 00000000 00000000 00000000'.replaceAll(' ', ''), 'hex');
+
+/** The head of a response with status 200, and END_STREAM. (RFC 7541, appendix A: 8) */
+const EMPTY_ANSWER = Buffer.from('000001 01 05 00000001 88'.replaceAll(' ', ''), 'hex');
+const [DATA, HEADERS, RST_STREAM] = [0, 1, 3];
+const PREFACE_BYTES = 24;
+
+interface Http2Frame {
+  readonly type: number;
+  readonly flags: number;
+  /** In hex. */
+  readonly payload: string;
+}
+
+/** The complete frames in what a client has sent on a connection. */
+function framesIn(sent: Buffer): Http2Frame[] {
+  const frames: Http2Frame[] = [];
+  for (let at = PREFACE_BYTES; at + 9 <= sent.length;) {
+    const end = at + 9 + sent.readUIntBE(at, 3);
+    if (end <= sent.length) {
+      const payload = sent.toString('hex', at + 9, end);
+      frames.push({ type: sent.readUInt8(at + 3), flags: sent.readUInt8(at + 4), payload });
+    }
+    at = end;
+  }
+  return frames;
+}
+
+function headsIn(sent: Buffer): Http2Frame[] {
+  return framesIn(sent).filter(({ type }) => type === HEADERS);
+}
 
 /** Breaks a stream off as a server does that has not ended its response: without END_STREAM. */
 function resetStream(stream: ServerHttp2Stream, code: number): void {
@@ -487,17 +518,29 @@ describe('Http2Client', () => {
       expect(ends).toEqual(['request complete', 'closed 0']);
     });
 
-    it('ends an upload that the server has answered early', async () => {
-      const { url, ends } = await serveWatched(peers, (stream) => {
-        stream.respond({ ':status': 200 });
-        stream.end('x');
+    it.each<[string, (client: HttpClient) => RecordingCall]>([
+      ['not complete', (client) => RecordingCall.open(client, post('/'))],
+      ['held back by its window', (client) => RecordingCall.send(client, post('/'), new Uint8Array(MIB))],
+    ])('sends NO_ERROR when the response is complete, and the request %s', async (_, begin) => {
+      let sent = Buffer.alloc(0);
+      const url = await peers.tcp((socket) => {
+        socket.write(EMPTY_SETTINGS);
+        socket.on('data', (chunk: Buffer) => {
+          const { length } = headsIn(sent);
+          sent = Buffer.concat([sent, chunk]);
+          if (headsIn(sent).length > length) {
+            socket.write(EMPTY_ANSWER);
+          }
+        });
       });
-      const call = RecordingCall.open(peers.http2Client(url), post('/'));
-      await call.over;
+      const call = await begin(peers.http2Client(url)).over;
       call.exchange.reset();
-      await eventually(() => ends.length > 0);
-      expect(ends.at(-1)).toBe(`closed ${constants.NGHTTP2_CANCEL}`);
-      expect(call.events).toEqual(['headers', 'data', 'end']);
+      await eventually(() => framesIn(sent).some(({ type }) => type === RST_STREAM));
+      const ends = framesIn(sent).filter(
+        ({ type, flags }) => type === RST_STREAM || (type === DATA && flags > 0),
+      );
+      expect(ends).toEqual([{ type: RST_STREAM, flags: 0, payload: '00000000' }]);
+      expect(call.events).toEqual(['headers', 'end']);
     });
 
     it('before the connection stands sends nothing at all', async () => {

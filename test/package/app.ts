@@ -26,14 +26,18 @@ import { NestMicroservice } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
   Code,
+  type ConnectClient,
+  ConnectClientsModule,
   type ConnectContext,
   ConnectError,
   ConnectModule,
   ConnectServer,
   ConnectService,
+  InjectConnectClient,
   Rpc,
   type RpcStream,
 } from 'nestjs-connect';
+import { createChannel, createClient } from 'nestjs-connect/client';
 import { type ConnectTestServer, serveInMemory } from 'nestjs-connect/testing';
 import { concat, map, of } from 'rxjs';
 import {
@@ -133,6 +137,11 @@ class ScopedRpc {
   }
 }
 
+@Injectable()
+class Talk {
+  constructor(@InjectConnectClient(ElizaService) readonly eliza: ConnectClient<typeof ElizaService>) {}
+}
+
 @Module({ controllers: [ElizaRpc, RestController], providers: [Brain] })
 class ElizaModule {}
 
@@ -144,6 +153,9 @@ class MountedModule {}
 
 @Module({ controllers: [ScopedRpc], providers: [Caller] })
 class ScopedModule {}
+
+@Module({ providers: [Talk] })
+class TalkModule {}
 
 interface Closable {
   close(): Promise<unknown>;
@@ -233,11 +245,33 @@ async function isGuarded(port: number): Promise<void> {
   }
 }
 
+const PROTOCOLS = ['connect', 'grpc', 'grpc-web'];
+
+async function isCalledByChannels(port: number): Promise<void> {
+  for (const protocol of PROTOCOLS) {
+    const channel = createChannel({ url: `http://127.0.0.1:${port}`, protocol });
+    await answers(createClient(ElizaService, channel), `you said hi over ${protocol}`);
+    await channel.close();
+  }
+}
+
+async function isCalledByInjectedClients(port: number): Promise<void> {
+  for (const protocol of PROTOCOLS) {
+    const entry = { url: `http://127.0.0.1:${port}`, protocol, services: [ElizaService] };
+    const imports = [ConnectClientsModule.register([entry])];
+    const app = await NestFactory.createApplicationContext({ module: TalkModule, imports }, QUIET);
+    await answers(app.get(Talk).eliza, `you said hi over ${protocol}`);
+    await app.close();
+  }
+}
+
 const CHECKS: readonly Check[] = [
   ['createMicroservice serves all four kinds', () => standAlone(ElizaModule), serves],
   ['createMicroservice runs a global guard', () => standAlone(GuardedModule), isGuarded],
   ['connectMicroservice runs a global guard of the app', hybrid, isGuarded],
   ['ConnectModule serves all four kinds on Express', mounted, serves],
+  ['clients without Nest call all four kinds', () => standAlone(ElizaModule), isCalledByChannels],
+  ['injected clients call all four kinds', mounted, isCalledByInjectedClients],
   [
     'ConnectModule leaves REST routes alone',
     mounted,
@@ -271,24 +305,33 @@ async function testsInMemory(): Promise<void> {
     .overrideProvider(Brain)
     .useValue({ reply: () => 'overridden' })
     .compile();
-  await answers(await serveInMemory(module), 'overridden');
+  await answersInMemory(await serveInMemory(module), 'overridden');
   const mountedModule = await Test.createTestingModule({ imports: [MountedModule] }).compile();
-  await answers(await serveInMemory(mountedModule.createNestApplication()), 'you said hi');
+  await answersInMemory(await serveInMemory(mountedModule.createNestApplication()), 'you said hi');
 }
 
-async function answers(server: ConnectTestServer, reply: string): Promise<void> {
-  for (const protocol of ['connect', 'grpc', 'grpc-web']) {
-    const eliza = server.client(ElizaService, { protocol });
-    assert.equal((await eliza.say({ sentence: 'hi' })).sentence, `${reply} over ${protocol}`);
-    await assert.rejects(eliza.say({ sentence: 'busy' }), { code: Code.Unavailable });
-    const heard: string[] = [];
-    for await (const { sentence } of eliza.converse([{ sentence: 'a' }])) {
-      heard.push(sentence);
-    }
-    assert.deepEqual(heard, ['hello', 'a']);
-    assert.equal((await eliza.reflect([{ sentence: 'a' }, { sentence: 'b' }])).sentence, '2');
+async function answersInMemory(server: ConnectTestServer, reply: string): Promise<void> {
+  for (const protocol of PROTOCOLS) {
+    await answers(server.client(ElizaService, { protocol }), `${reply} over ${protocol}`);
   }
   await server.close();
+}
+
+/** All four kinds, and an error. */
+async function answers(eliza: ConnectClient<typeof ElizaService>, reply: string): Promise<void> {
+  assert.equal((await eliza.say({ sentence: 'hi' })).sentence, reply);
+  await assert.rejects(eliza.say({ sentence: 'busy' }), { code: Code.Unavailable });
+  assert.equal((await eliza.reflect([{ sentence: 'a' }, { sentence: 'b' }])).sentence, '2');
+  assert.deepEqual(await textsOf(eliza.introduce({ name: 'Ada' })), ['Ada!', 'bye!']);
+  assert.deepEqual(await textsOf(eliza.converse([{ sentence: 'a' }])), ['hello', 'a']);
+}
+
+async function textsOf(replies: RpcStream<{ readonly sentence: string }>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { sentence } of replies) {
+    texts.push(sentence);
+  }
+  return texts;
 }
 
 /** As Nest 12 has it: for every call, before guards, as middleware is for HTTP. */

@@ -25,6 +25,16 @@ export interface TlsOptions extends Pick<
   readonly checkServerIdentity?: NonNullable<ConnectionOptions['checkServerIdentity']>;
 }
 
+const STANDING = new WeakSet<Socket>();
+
+/**
+ * Tells whether a socket of a {@link Dialer} was connected, TLS included: before, nothing of a request was sent. Stays true
+ * when the connection ends.
+ */
+export function hasStood(socket: Socket): boolean {
+  return STANDING.has(socket);
+}
+
 export interface DialerInit {
   readonly target: Target;
   /** For `https:` targets. Default: Node's authorities, no client certificate. */
@@ -80,7 +90,10 @@ export class Dialer {
   #limit(socket: Socket): Socket {
     const timer = new ConnectionTimer(() => socket.destroy(connectTimedOut(this.#connectTimeoutMs)));
     timer.start(this.#connectTimeoutMs);
-    socket.once(this.#tls === undefined ? 'connect' : 'secureConnect', () => timer.stop());
+    socket.once(this.#tls === undefined ? 'connect' : 'secureConnect', () => {
+      STANDING.add(socket);
+      timer.stop();
+    });
     socket.once('close', () => timer.stop());
     return socket;
   }

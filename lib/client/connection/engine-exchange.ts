@@ -9,13 +9,18 @@
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { type ClientExchange, type ClientExchangeListener } from '../../wire/client-exchange.js';
+import { type Linked } from './linked-set.js';
 
 /** The connection, or the client, that an exchange belongs to. */
 export interface ExchangeOwner {
   exchangeClosed(exchange: EngineExchange): void;
 }
 
-export abstract class EngineExchange implements ClientExchange {
+export abstract class EngineExchange implements ClientExchange, Linked<EngineExchange> {
+  /** @internal Of its owner's set. */
+  next: EngineExchange | undefined;
+  /** @internal Of its owner's set. */
+  previous: EngineExchange | undefined;
   #isOver = false;
   #isGone = false;
 

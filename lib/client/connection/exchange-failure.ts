@@ -41,8 +41,11 @@ export function unavailable(message: string, { cause, fate }: Unavailable = {}):
 /** Node knows no more of a connection that ended in good order. */
 export const CLOSED_BY_PEER = new Error('the peer closed it');
 
-/** What passes: a system's error, and no certificate, for example, that will be as wrong in a second. */
-const PASSING_CODE = /^E(AI_)?[A-Z0-9]+$/;
+/**
+ * What passes: a system's error, and no certificate, for example, that will be as wrong in a second. EPROTO is no system's:
+ * it is what TLS found wrong, when something waited to be written.
+ */
+const PASSING_CODE = /^(?!EPROTO$)E(AI_)?[A-Z0-9]+$/;
 
 /** For a request that was not sent, since there was no connection. */
 export function cannotConnect(target: string, cause: Error): ConnectError {

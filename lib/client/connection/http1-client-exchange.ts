@@ -8,6 +8,7 @@ import { type ClientRequest, type IncomingMessage } from 'node:http';
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { type ClientExchangeListener } from '../../wire/client-exchange.js';
+import { hasStood } from './dialer.js';
 import { EngineExchange, type ExchangeOwner } from './engine-exchange.js';
 import { brokenResponse, cannotConnect, CLOSED_BY_PEER, connectionLost } from './exchange-failure.js';
 
@@ -116,10 +117,10 @@ export class Http1ClientExchange extends EngineExchange {
   }
 
   #reasonOf(cause: Error): ConnectError {
-    const { code = '', syscall } = cause as NodeJS.ErrnoException;
+    const { code = '' } = cause as NodeJS.ErrnoException;
     const hasBegun = this.#response !== undefined;
-    // Node tells of several addresses that it has tried in one error without a syscall.
-    if (CONNECTING.has(syscall ?? '') || 'errors' in cause) {
+    const { socket } = this.#request;
+    if (socket !== null && !hasStood(socket)) {
       return cannotConnect(this.#targetName, cause);
     }
     if (code.startsWith('HPE_')) {
@@ -130,7 +131,6 @@ export class Http1ClientExchange extends EngineExchange {
   }
 }
 
-const CONNECTING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
 const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
 /** HTTP/1.1 names come in any case. */

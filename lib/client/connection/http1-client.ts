@@ -20,6 +20,7 @@ import { type EngineExchange, type ExchangeOwner } from './engine-exchange.js';
 import { clientClosed, clientDestroyed, notARequest } from './exchange-failure.js';
 import { FailedExchange } from './failed-exchange.js';
 import { Http1ClientExchange } from './http1-client-exchange.js';
+import { LinkedSet } from './linked-set.js';
 import { type Target } from '../balancing/target.js';
 
 /** Of a response; as over HTTP/2. */
@@ -55,7 +56,16 @@ class TargetAgent extends Agent {
   /** @returns Whether it is kept; Node's types do not know it. */
   override keepSocketAlive(socket: Socket): boolean {
     const isYoung = performance.now() < (this.#ends.get(socket) ?? Infinity);
-    return isYoung && (super.keepSocketAlive(socket) as unknown as boolean);
+    const isKept = isYoung && (super.keepSocketAlive(socket) as unknown as boolean);
+    if (isKept) {
+      socket.on('data', endUnasked);
+    }
+    return isKept;
+  }
+
+  override reuseSocket(socket: Socket, request: ClientRequest): void {
+    socket.off('data', endUnasked);
+    super.reuseSocket(socket, request);
   }
 
   /** All connections are alike. */
@@ -64,9 +74,17 @@ class TargetAgent extends Agent {
   }
 }
 
+/**
+ * Bytes that nobody asked for, which Node would drop: "the client SHOULD close the connection, since message delimitation is
+ * now ambiguous". The next call could get what belongs to another one. (RFC 9112, section 6.3)
+ */
+function endUnasked(this: Socket): void {
+  this.destroy();
+}
+
 export class Http1Client implements HttpClient, ExchangeOwner {
   readonly #agent: Agent;
-  readonly #exchanges = new Set<EngineExchange>();
+  readonly #exchanges = new LinkedSet<EngineExchange>();
   #isClosed = false;
   #whenIdle: (() => void)[] = [];
 

@@ -31,6 +31,7 @@ import {
 import { FailedExchange } from './failed-exchange.js';
 import { type BrokenStream, Http2ClientExchange, type Http2ExchangeOwner } from './http2-client-exchange.js';
 import { Keepalive } from './keepalive.js';
+import { LinkedSet } from './linked-set.js';
 import { ResetPacer } from './reset-pacer.js';
 import { type Target } from '../balancing/target.js';
 
@@ -83,7 +84,7 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   readonly #watcher: ConnectionWatcher;
   readonly #socket: Socket;
   readonly #session: ClientHttp2Session;
-  readonly #exchanges = new Set<EngineExchange>();
+  readonly #exchanges = new LinkedSet<EngineExchange>();
   readonly #pacer = new ResetPacer<Http2ClientExchange>();
   readonly #keepalive: Keepalive;
   /** For the first SETTINGS. */
@@ -261,7 +262,8 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
     session.on('error', (error: Error) => {
       this.#error ??= error;
     });
-    this.#socket.on('error', ignore);
+    // Over TLS Node leaves a socket open that its peer has refused by an alert, and the session waits for its end.
+    this.#socket.on('error', () => this.#socket.destroy());
     // node:http2 only half-closes the socket of a finished session: a peer that stays would hold it for ever.
     this.#socket.once('finish', () => this.#socket.destroy());
   }
@@ -387,5 +389,3 @@ function schemeOf({ isSecure }: Target): string {
 function isProtocolError(error: Error | undefined): boolean {
   return error !== undefined && 'code' in error && error.code === 'ERR_HTTP2_ERROR';
 }
-
-function ignore(): void {}

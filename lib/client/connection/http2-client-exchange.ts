@@ -35,7 +35,7 @@ const EXCHANGE = Symbol('exchange');
 interface Carrier {
   readonly closed: boolean;
   push(chunk: unknown): boolean;
-  [EXCHANGE]?: Http2ClientExchange;
+  [EXCHANGE]?: Http2ClientExchange | undefined;
 }
 
 const NO_TRAILERS: HeaderList = Object.freeze([]);
@@ -215,9 +215,16 @@ export class Http2ClientExchange extends EngineExchange {
   /** @internal */
   sendReset(): void {
     const stream = this.#stream;
-    if (!stream.closed && !stream.destroyed) {
-      // `close` would end the stream first, and the END_STREAM that goes out makes half a request look whole.
-      stream.end = doNothing;
+    if (stream.closed || stream.destroyed) {
+      return;
+    }
+    // Both would end the stream first, and the END_STREAM that goes out makes half a request look whole.
+    stream.end = doNothing;
+    if (this.#isComplete) {
+      // NO_ERROR: nothing is wrong with a call that was answered before its request was complete. `close(NO_ERROR)` would
+      // wait until the server has read the rest.
+      stream.destroy();
+    } else {
       stream.close(constants.NGHTTP2_CANCEL);
     }
   }
@@ -278,7 +285,12 @@ function onError(this: Carrier, error: Error): void {
 }
 
 function onClose(this: Carrier): void {
-  this[EXCHANGE]?.closed();
+  const exchange = this[EXCHANGE];
+  exchange?.closed();
+  if (exchange?.isOver === true) {
+    // node:http2 keeps streams in a Map that outlives them in old copies: the call shall not hang on them.
+    this[EXCHANGE] = undefined;
+  }
 }
 
 // Functions with an argument, and not closures, for each tick.

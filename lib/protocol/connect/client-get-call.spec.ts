@@ -5,7 +5,8 @@ import { type MemoryClientExchange } from '../../../test/support/memory-http-cli
 import { createJsonCodec } from '../../codec/json-codec.js';
 import { gzip } from '../../compression/zlib.js';
 import { Code } from '../../rpc/code.js';
-import { type ConnectError } from '../../rpc/connect-error.js';
+import { ConnectError } from '../../rpc/connect-error.js';
+import { isNotModified } from '../../rpc/not-modified.js';
 import { RpcHeaders } from '../../rpc/headers.js';
 import { type ClientWireOptions } from '../../wire/client-protocol.js';
 import { VERSION } from '../../wire/user-agent.js';
@@ -76,12 +77,12 @@ describe('Connect client, GET request (Connect protocol, "Unary-Get-Request")', 
       [],
       true,
       [
+        'connect-timeout-ms',
+        '250',
         'accept-encoding',
         'gzip',
         'user-agent',
         `nestjs-connect/${VERSION}`,
-        'connect-timeout-ms',
-        '250',
         'x-a',
         '1',
       ],
@@ -174,5 +175,18 @@ describe('Connect client, GET response', () => {
     });
     expect((seen.end as ConnectError).metadata.get('etag')).toBe('"7"');
     expect([told[0]?.[1].get('etag'), exchange.isReset]).toEqual(['"7"', false]);
+    expect(isNotModified(seen.end)).toBe(true);
+  });
+
+  it.each([
+    ['another error', () => answer(404, ['etag', '"7"']).seen.end],
+    [
+      'an error that only reads like it',
+      () => ConnectError.wire({ message: 'HTTP status 304: not modified' }),
+    ],
+    ['no error', () => undefined],
+    ['a text', () => 'not modified'],
+  ])('takes %s for no "not modified"', (_, error) => {
+    expect(isNotModified(error())).toBe(false);
   });
 });

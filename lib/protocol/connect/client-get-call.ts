@@ -6,10 +6,10 @@
  * Spec: Connect protocol, "Unary-Get-Request".
  */
 import { type Compression } from '../../compression/compression.js';
-import { Code } from '../../rpc/code.js';
-import { ConnectError } from '../../rpc/connect-error.js';
+import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList, RpcHeaders } from '../../rpc/headers.js';
 import { type EncodedMessage } from '../../rpc/message-flow.js';
+import { notModified } from '../../rpc/not-modified.js';
 import { ConnectUnaryClientCall } from './client-unary-call.js';
 import { formatGetTarget } from './get-request.js';
 
@@ -52,11 +52,7 @@ export class ConnectGetClientCall extends ConnectUnaryClientCall {
   /** The caller sent `if-none-match`, and holds the message that the `etag` in the error's metadata names. */
   protected override readError(status: number, headers: HeaderList, body: Uint8Array): ConnectError {
     return status === NOT_MODIFIED
-      ? ConnectError.wire({
-          message: 'HTTP status 304: not modified',
-          code: Code.Unknown,
-          metadata: RpcHeaders.fromWire(headers),
-        })
+      ? notModified(RpcHeaders.fromWire(headers))
       : super.readError(status, headers, body);
   }
 }

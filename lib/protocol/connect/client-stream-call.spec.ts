@@ -102,14 +102,8 @@ describe('Connect client, streaming request (Connect protocol, "Streaming-Reques
   it.each(STREAMS)('sends timeout and headers of the caller, in %s', (kind) => {
     const headers = new RpcHeaders({ 'x-a': '1', 'connect-accept-encoding': 'x', 'user-agent': 'mine/1' });
     const { exchange } = call(kind, { timeoutMs: 2.5, headers });
-    expect(exchange.head.headers.slice(-6)).toEqual([
-      'connect-timeout-ms',
-      '2',
-      'x-a',
-      '1',
-      'user-agent',
-      'mine/1',
-    ]);
+    expect(exchange.head.headers.slice(0, 2)).toEqual(['connect-timeout-ms', '2']);
+    expect(exchange.head.headers.slice(-4)).toEqual(['x-a', '1', 'user-agent', 'mine/1']);
     expect(exchange.header('connect-accept-encoding')).toBe('gzip');
   });
 

@@ -147,11 +147,11 @@ export class ConnectUnaryClientCall extends OutgoingCall {
   /** @throws ConnectError When the response is not one of Connect, or in another codec. */
   protected checkContentType(status: number, headers: HeaderList): void {
     const type = mediaTypeOf(headers);
-    if (status === 200 ? !isConnectType(type) : type !== ERROR_TYPE) {
-      throw foreignResponse(status, headers);
-    }
-    if (status === 200 && type !== this.endpoint.contentType) {
-      throw unexpectedCodec(status, headers, this.endpoint.contentType);
+    const expected = status === 200 ? this.endpoint.contentType : ERROR_TYPE;
+    if (type !== expected) {
+      throw status === 200 && isConnectType(type)
+        ? unexpectedCodec(status, headers, expected)
+        : foreignResponse(status, headers);
     }
   }
 

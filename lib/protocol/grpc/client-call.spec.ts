@@ -153,6 +153,18 @@ describe('GrpcClientCall: requests (gRPC over HTTP/2, "Requests")', () => {
     ]);
   });
 
+  it('tell how often the call was tried before, and nothing the first time', () => {
+    const headers = new RpcHeaders({ 'x-a': '1', 'grpc-previous-rpc-attempts': '9' });
+    const [first, third] = [0, 2].map((previousAttempts) => start('unary', { headers, previousAttempts }));
+    expect(requestHeaders(first as WatchedCall).slice(10)).toEqual(['x-a', '1']);
+    expect(requestHeaders(third as WatchedCall).slice(10)).toEqual([
+      'x-a',
+      '1',
+      'grpc-previous-rpc-attempts',
+      '2',
+    ]);
+  });
+
   it("replaces its user agent by the caller's", () => {
     const headers = new RpcHeaders({ 'user-agent': 'mine/1' });
     expect(start('unary', { headers }).exchange.header('user-agent')).toBe('mine/1');

@@ -33,6 +33,14 @@ export interface GrpcClientEndpoint extends EnvelopedEndpoint {
   readonly requestHeaders: RequestHeaders;
 }
 
+/**
+ * "The value for this field will be a human-readable integer." (gRPC A6, "Exposed Retry Metadata") Connect has no such
+ * header, and leaves names with `grpc-` to gRPC.
+ */
+function attemptsHeader(previousAttempts: number): HeaderList {
+  return ['grpc-previous-rpc-attempts', String(previousAttempts)];
+}
+
 export class GrpcClientCall extends EnvelopedOutgoingCall {
   /** The headers of the response. */
   #headers: HeaderList = [];
@@ -69,8 +77,13 @@ export class GrpcClientCall extends EnvelopedOutgoingCall {
 
   protected requestHead(): RequestHead {
     const { method, requestHeaders } = this.endpoint;
-    const headers = requestHeaders.of(formatTimeout(this.start.timeoutMs), this.start.headers);
-    return { method: 'POST', target: method.path, headers };
+    const { timeoutMs, headers: application, previousAttempts = 0 } = this.start;
+    const headers = requestHeaders.of(formatTimeout(timeoutMs), application);
+    return {
+      method: 'POST',
+      target: method.path,
+      headers: previousAttempts === 0 ? headers : [...headers, ...attemptsHeader(previousAttempts)],
+    };
   }
 
   protected readHead(status: number, headers: HeaderList): void {
