@@ -36,6 +36,7 @@ import {
   resetStream,
   SilentRoad,
 } from './support/bad-servers.js';
+import { RestartingServer } from './support/restarting-server.js';
 import {
   ACK,
   dataFrame,
@@ -140,7 +141,9 @@ describe('0 of 1,000 calls, 10 at a time, are lost', () => {
       streams++;
       refusing(stream, headers);
     });
-    expect(await callInParallel(clientOf(url, { protocol }))).toEqual({ x: CALLS });
+    // Without a deadline a call has ten tries, and one in 1,024 would lose all of them.
+    const client = clientOf(url, { protocol, timeoutMs: 20_000 });
+    expect(await callInParallel(client)).toEqual({ x: CALLS });
     expect(streams).toBeGreaterThanOrEqual(2 * CALLS - 1);
     expect(peers.connections).toBe(1);
   });
@@ -168,38 +171,6 @@ describe('0 of 1,000 calls, 10 at a time, are lost', () => {
     expect(restarts.count).toBeGreaterThan(3);
   });
 });
-
-/** A server at one port that comes and goes; it ends as a good one does: what it has taken, it answers. */
-class RestartingServer {
-  count = 0;
-  #port = 0;
-  #server: Http2Server | undefined;
-  readonly #sessions = new Set<ServerHttp2Session>();
-
-  async start(): Promise<string> {
-    this.count++;
-    const server = createHttp2();
-    server.on('session', (session) => {
-      this.#sessions.add(session);
-      session.on('error', () => {}).on('close', () => this.#sessions.delete(session));
-    });
-    server.on('stream', (stream, headers) => {
-      stream.on('error', () => {});
-      setTimeout(answer, 2, stream, headers);
-    });
-    server.listen(this.#port, '127.0.0.1');
-    await once(server, 'listening');
-    this.#server = server;
-    this.#port = (server.address() as { port: number }).port;
-    return `http://127.0.0.1:${this.#port}`;
-  }
-
-  async stop(): Promise<void> {
-    const server = this.#server;
-    this.#sessions.forEach((session) => session.close());
-    await new Promise((resolve) => server?.close(resolve));
-  }
-}
 
 async function listen(server: Http2Server, serve: ServeStream): Promise<string> {
   server.on('stream', (stream, headers) => {
@@ -517,25 +488,6 @@ describe('a server whose frames are wrong', () => {
 });
 
 describe('a client', () => {
-  it('cancels 3,000 calls at once, and its server ends no other call for it', async () => {
-    const url = await peers.http2((stream, headers) => {
-      if (headers['x-answer'] === 'yes') {
-        setTimeout(answer, 500, stream, headers);
-      }
-    });
-    const client = clientOf(url);
-    const long = outcomeOf(client.say({ sentence: 'hi' }, { headers: { 'x-answer': 'yes' } }));
-    for (let round = 0; round < 30; round++) {
-      const controllers = Array.from({ length: 100 }, () => new AbortController());
-      const calls = controllers.map(({ signal }) => outcomeOf(client.say({ sentence: 'hi' }, { signal })));
-      await pause(10);
-      controllers.forEach((controller) => controller.abort());
-      expect(new Set(await Promise.all(calls))).toEqual(new Set(['canceled']));
-    }
-    expect(await long).toBe('x');
-    expect(await outcomeOf(client.say({ sentence: 'hi' }, { headers: { 'x-answer': 'yes' } }))).toBe('x');
-  });
-
   it('leaves no connection and no timer behind after a load of failures', async () => {
     const refusing = refuseEverySecond(answer);
     const url = await peers.http2(refusing);

@@ -6,9 +6,9 @@ import { type TlsOptions } from './dialer.js';
 /** How a client finds out that its peer is gone without a word. */
 export interface KeepaliveOptions {
   /**
-   * How long a connection with calls may be silent before the client asks whether its peer is there, in milliseconds;
-   * at most twice that passes. Default: 330,000 (gRPC servers take offence at less than 300,000 unless told otherwise).
-   * `Infinity`: never.
+   * Least time between two PINGs of a connection, in milliseconds. One is sent when a connection with calls was silent for
+   * 30,000 ms, or for the interval if that is less; at most twice that passes. Default: 330,000 (gRPC servers take offence at
+   * less than 300,000 unless told otherwise). `Infinity`: never.
    */
   readonly intervalMs?: number;
   /** Time for the answer, in milliseconds. Beyond: the connection ends, and calls on it fail. Default: 20,000. */

@@ -10,12 +10,14 @@ import {
 } from 'node:http2';
 import { connect, createServer, type Socket } from 'node:net';
 import { type Peers, type ServeStream } from '../../client/peers.js';
+import { frame as envelope } from '../../support/frames.js';
 
 /** SayResponse { sentence: "x" } */
 export const REPLY = Buffer.from([0x0a, 1, 0x78]);
-const ENVELOPE = Buffer.from([0, 0, 0, 0, REPLY.length, ...REPLY]);
+const ENVELOPE = envelope(0, REPLY);
+const WEB_TRAILERS = envelope(0x80, 'grpc-status: 0\r\n');
 
-/** Answers a unary call in Connect or gRPC, by its content type. */
+/** Answers a unary call in its protocol, by its content type. */
 export function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   if (stream.destroyed) {
     return;
@@ -24,6 +26,11 @@ export function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders):
   if (!type.startsWith('application/grpc')) {
     stream.respond({ ':status': 200, 'content-type': type });
     stream.end(REPLY);
+    return;
+  }
+  if (type.startsWith('application/grpc-web')) {
+    stream.respond({ ':status': 200, 'content-type': type });
+    stream.end(Buffer.concat([ENVELOPE, WEB_TRAILERS]));
     return;
   }
   stream.respond({ ':status': 200, 'content-type': type }, { waitForTrailers: true });

@@ -145,6 +145,7 @@ function failingBehind(makeError: (text: string) => Error) {
 /** What `introduce` does with its name: as `say`. */
 const INTRODUCE: Readonly<Record<string, (context: ConnectContext, text: string) => unknown>> = {
   generator: endless,
+  count: countingTo,
   fail: failingBehind((text) => new ConnectError(text, { code: Code.FailedPrecondition })),
   'fail-details': failingBehind(failureWithDetails),
   'fail-binary': failingBehind(failureWithBinary),
@@ -171,6 +172,17 @@ async function* endless(context: ConnectContext) {
     for (;;) {
       yield MESSAGE;
       await turn();
+    }
+  } finally {
+    ledger.handlerEnded(context);
+  }
+}
+
+function* countingTo(context: ConnectContext, text: string) {
+  ledger.handlerStarted();
+  try {
+    for (let i = 1; i <= Number(text); i++) {
+      yield { sentence: String(i) };
     }
   } finally {
     ledger.handlerEnded(context);
