@@ -39,6 +39,8 @@ export {
   type ConnectClientsOptions,
 } from './nest/clients/connect-clients.module.js';
 export { type ConnectClientOptions } from './nest/clients/client-channel.js';
+export { type MockedMethods } from './nest/clients/client-mock.js';
+export { type GeneratedClient } from './nest/clients/generated-client.js';
 export { type ClientServices } from './nest/clients/client-entry.js';
 export {
   getConnectClientToken,
@@ -63,6 +65,7 @@ export {
   type IncomingDetail,
   type OutgoingDetail,
 } from './rpc/connect-error.js';
+export { isNotModified } from './rpc/not-modified.js';
 export {
   badRequest,
   debugInfo,

@@ -1,6 +1,6 @@
 /**
  * Installs the foreign programs of `npm run test:interop`, as far as npm did not, into `.tools`: grpcurl, a client; and the
- * servers on connect-go, grpc-go and grpcio.
+ * servers on connect-go, grpc-go and grpcio; and the protoc of grpcio-tools, which runs our generator.
  *
  * buf comes with `npm install`; curl is the system's. What cannot be installed does not keep the rest from it.
  */
@@ -12,6 +12,9 @@ import { GRPCURL } from './programs.mjs';
 
 const INTEROP = fileURLToPath(new URL('../test/interop/', import.meta.url));
 const TOOLS = fileURLToPath(new URL('../.tools/', import.meta.url));
+
+/** A protoc that knows editions; Debian's does not. No part of what server.py needs. */
+const PROTOC = 'grpcio-tools==1.85.1';
 
 for (const install of [() => goInstall(GRPCURL), buildGoServers, installGrpcio]) {
   try {
@@ -38,10 +41,10 @@ function installGrpcio() {
   const remedy = 'install it with the system';
   const requirements = `${INTEROP}python/requirements.txt`;
   // Its extension modules fit one version of Python only.
-  const wanted = run('python3', ['--version'], { remedy }) + readFileSync(requirements, 'utf8');
+  const wanted = run('python3', ['--version'], { remedy }) + readFileSync(requirements, 'utf8') + PROTOC;
   const stamp = `${folder}/.installed`;
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
-    console.log('installing grpcio');
+    console.log('installing grpcio and grpcio-tools');
     rmSync(folder, { recursive: true, force: true });
     const pip = [
       '-m',
@@ -52,7 +55,7 @@ function installGrpcio() {
       '--root-user-action',
       'ignore',
     ];
-    run('python3', [...pip, '--target', folder, '--requirement', requirements], { remedy });
+    run('python3', [...pip, '--target', folder, '--requirement', requirements, PROTOC], { remedy });
     writeFileSync(stamp, wanted);
   }
   return folder;

@@ -1,5 +1,5 @@
 /**
- * The Go programs that are pinned, one place for each: the installers and the tests ask here.
+ * The programs that are pinned, one place for each: the installers and the tests ask here.
  */
 
 /** The official conformance suite. */
@@ -22,3 +22,6 @@ export const H2SPEC = {
   version: 'v2.2.1+incompatible',
   command: 'cmd/h2spec',
 };
+
+/** Node itself, from npm, for what Node 20 cannot do: zstd, and CommonJS tests that load ES modules. */
+export const NODE_24 = '24.21.0';

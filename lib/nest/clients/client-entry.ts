@@ -4,13 +4,17 @@
 import { type DescService } from '@bufbuild/protobuf';
 import { type ModulesContainer } from '@nestjs/core';
 import { ConnectConfigError } from '../connect-config.error.js';
+import { descOf, type GeneratedClient, isGeneratedClient } from './generated-client.js';
 
 /** Which clients an entry of {@link ConnectClientsModule} provides. */
 export interface ClientServices {
   /** For a second entry with the same service: `@InjectConnectClient(ElizaService, name)`. Default: no name. */
   readonly name?: string | undefined;
-  /** Services behind the one channel of the entry; each has a client and an Rx client. At least one. */
-  readonly services: readonly DescService[];
+  /**
+   * Services behind the one channel of the entry; each has a client and an Rx client. At least one. A generated client
+   * class, such as `ElizaServiceClient`, stands for its service, and can itself be injected; not in an entry with a name.
+   */
+  readonly services: readonly (DescService | GeneratedClient)[];
 }
 
 type Module = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -28,12 +32,13 @@ export const CLIENT_ENTRIES = Symbol.for('nestjs-connect:client entries');
 /** @returns The entry for messages, for example `the client of eliza.v1.ElizaService`. */
 export function describeEntry({ name, services }: ClientServices): string {
   const named = name === undefined ? '' : ` ${JSON.stringify(name)}`;
-  return `the client${named} of ${services.map(({ typeName }) => typeName).join(', ')}`;
+  const typeNames = new Set(services.map((listed) => descOf(listed).typeName));
+  return `the client${named} of ${[...typeNames].join(', ')}`;
 }
 
-/** @throws ConnectConfigError When an entry has no services, or something else among them. */
+/** @throws ConnectConfigError When an entry has no services, something else among them, or one that it cannot provide. */
 export function checkEntries(entries: readonly ClientServices[]): void {
-  entries.forEach(({ services }, index) => {
+  entries.forEach(({ name, services }, index) => {
     const where = `clients[${index}] of ConnectClientsModule`;
     if (!Array.isArray(services) || services.length === 0) {
       throw new ConnectConfigError(
@@ -41,22 +46,57 @@ export function checkEntries(entries: readonly ClientServices[]): void {
       );
     }
     const wrong = services.findIndex(
-      (service: Partial<DescService> | undefined) => service?.kind !== 'service',
+      (listed: Partial<DescService> | undefined) => !isGeneratedClient(listed) && listed?.kind !== 'service',
     );
     if (wrong !== -1) {
       throw new ConnectConfigError(
-        `services[${wrong}] of ${where} is ${describeStranger(services[wrong])}: expected a service of the generated code. ` +
+        `services[${wrong}] of ${where} is ${describeStranger(services[wrong])}: expected a service, or a client class, of the generated code. ` +
           'If it is imported from there, an import cycle may have kept it undefined.',
       );
     }
+    services.forEach((listed) => checkProvidable(listed, name, where));
   });
+}
+
+function checkProvidable(
+  listed: DescService | GeneratedClient,
+  name: string | undefined,
+  where: string,
+): void {
+  refuseThenable(descOf(listed), where);
+  if (name !== undefined && isGeneratedClient(listed)) {
+    throw nameless(listed, name, where);
+  }
+}
+
+/** Nest awaits what its factories return: it would call the method, and wait for ever. */
+function refuseThenable({ typeName, methods }: DescService, where: string): void {
+  const method = methods.find(({ localName }) => localName === 'then');
+  if (method !== undefined) {
+    throw new ConnectConfigError(
+      `${where} lists ${typeName}, whose method ${method.name} makes its client look like a promise: such a client cannot be ` +
+        'injected. Inject an object that holds one, made with createClient().',
+    );
+  }
+}
+
+/** A class is a token for one client; which entry's, it could not tell. */
+function nameless(
+  { name: className, service }: GeneratedClient,
+  name: string,
+  where: string,
+): ConnectConfigError {
+  return new ConnectConfigError(
+    `${where} is named ${JSON.stringify(name)}, but lists ${className}, which is injected without a name. List the service, ` +
+      `services: [${service.name}], and inject it with @InjectConnectClient(${service.name}, ${JSON.stringify(name)}).`,
+  );
 }
 
 /** @throws ConnectConfigError When two entries of the application provide the same client. */
 export function refuseDuplicates(modules: ModulesContainer): void {
   const known = new Map<string, Registration>();
   for (const registration of findRegistrations(modules)) {
-    for (const service of registration.entry.services) {
+    for (const service of providedServices(registration.entry)) {
       const key = describeEntry({ ...registration.entry, services: [service] });
       const other = known.get(key);
       if (other !== undefined) {
@@ -65,6 +105,22 @@ export function refuseDuplicates(modules: ModulesContainer): void {
       known.set(key, registration);
     }
   }
+}
+
+/** A service's two classes, or one beside its descriptor, are no two clients; the same one listed twice is. */
+function providedServices({ services }: ClientServices): DescService[] {
+  return services
+    .filter((listed, index) => {
+      const before = services
+        .slice(0, index)
+        .filter((other) => descOf(other).typeName === descOf(listed).typeName);
+      return before.length === 0 || before.some((other) => styleOf(other) === styleOf(listed));
+    })
+    .map(descOf);
+}
+
+function styleOf(listed: DescService | GeneratedClient): GeneratedClient['style'] | undefined {
+  return isGeneratedClient(listed) ? listed.style : undefined;
 }
 
 function findRegistrations(modules: ModulesContainer): Registration[] {

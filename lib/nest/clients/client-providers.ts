@@ -2,12 +2,13 @@
  * What a `ConnectClientsModule` consists of: for each entry a channel, for each of its services two clients.
  */
 import { type DescService } from '@bufbuild/protobuf';
-import { type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { type DynamicModule, type ExistingProvider, type FactoryProvider } from '@nestjs/common';
 import { type ConnectClient, type RxConnectClient } from '../../client/client-types.js';
 import { createClient, createRxClient } from '../../client/create-client.js';
 import { ClientChannel, type ConnectClientOptions } from './client-channel.js';
 import { CLIENT_ENTRIES, type ClientServices, describeEntry } from './client-entry.js';
 import { getConnectClientToken, getRxConnectClientToken } from './client-tokens.js';
+import { descOf, type GeneratedClient, isGeneratedClient } from './generated-client.js';
 
 /** An entry as both forms of registration have it. */
 export interface ClientRecipe {
@@ -25,7 +26,8 @@ interface WithToken extends ClientRecipe {
   readonly token: symbol;
 }
 
-type ClientProvider = FactoryProvider<ConnectClient<DescService> | RxConnectClient<DescService>>;
+type ClientProvider =
+  FactoryProvider<ConnectClient<DescService> | RxConnectClient<DescService>> | ExistingProvider;
 
 /** @returns Channels, which stay in the module, and clients, which it exports. */
 export function clientProviders(
@@ -36,7 +38,10 @@ export function clientProviders(
     token: Symbol(`channel of ${describeEntry(recipe.entry)}`),
   }));
   const clients = entries.flatMap(({ entry: { name, services }, token }) =>
-    services.flatMap((service) => clientsOf(service, name, token)),
+    services.flatMap((listed) => [
+      ...clientsOf(descOf(listed), name, token),
+      ...(isGeneratedClient(listed) ? [aliasOf(listed)] : []),
+    ]),
   );
   return {
     providers: [
@@ -71,4 +76,10 @@ function clientsOf(service: DescService, name: string | undefined, channel: symb
       useFactory: ({ channel: open }: ClientChannel) => createRxClient(service, open),
     },
   ];
+}
+
+/** The same object as by the service's token: who overrides that, overrides both. */
+function aliasOf(generated: GeneratedClient): ExistingProvider {
+  const tokenOf = generated.style === 'rx' ? getRxConnectClientToken : getConnectClientToken;
+  return { provide: generated, useExisting: tokenOf(generated.service) };
 }

@@ -4,6 +4,7 @@
  * Not by Nest's ConfigurableModuleBuilder, which knows options only when providers are made: what a module exports here
  * depends on its entries. The form is that of `ClientsModule` in `@nestjs/microservices`.
  */
+import { type DescService } from '@bufbuild/protobuf';
 import {
   type DynamicModule,
   type FactoryProvider,
@@ -14,6 +15,7 @@ import {
   Scope,
 } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { type ConnectClient, type RxConnectClient } from '../../client/client-types.js';
 import { ConnectConfigError } from '../connect-config.error.js';
 import { type ConnectClientOptions } from './client-channel.js';
 import {
@@ -23,6 +25,7 @@ import {
   describeEntry,
   refuseDuplicates,
 } from './client-entry.js';
+import { createClientMock, createRxClientMock, type MockedMethods } from './client-mock.js';
 import { CHANNEL_TOKENS, clientProviders } from './client-providers.js';
 
 /** One channel, and the services that are called over it. */
@@ -80,6 +83,9 @@ export type ConnectClientsAsyncOptions = ClientEntries<ConnectClientAsyncEntry>;
  * Each entry is a channel of its own. Nothing connects before the first call; wrong options fail at start-up. The channels
  * end with the application, in its last hook: every other hook may still call, and calls under way may finish within
  * `closeTimeoutMs`. Tests replace a client: `overrideProvider(getConnectClientToken(ElizaService)).useValue({ say: … })`.
+ *
+ * Generated client classes (`protoc-gen-nestjs-connect`) are tokens of their own, and need no decorator:
+ * `services: [ElizaServiceClient]` and `constructor(private readonly eliza: ElizaServiceClient) {}`.
  *
  * A client from elsewhere needs no module, only a provider; its channel is then yours to close:
  *
@@ -146,6 +152,27 @@ export class ConnectClientsModule implements OnModuleInit {
       providers: [...providers, ...clients.flatMap((entry) => entry.extraProviders ?? [])],
       exports,
     };
+  }
+
+  /**
+   * A client without a server, for tests: each call is answered by a function. What that may return is what a handler may,
+   * plain objects included; what it throws fails the call. Generated code has one for each service, `createElizaServiceMock`.
+   *
+   * ```ts
+   * builder
+   *   .overrideProvider(getConnectClientToken(ElizaService))
+   *   .useValue(ConnectClientsModule.createMock(ElizaService, { say: ({ sentence }) => ({ sentence }) }));
+   * ```
+   *
+   * @param methods By their names. Those that are left out fail with `unimplemented`, and their name. Default: none.
+   */
+  static createMock<S extends DescService>(service: S, methods: MockedMethods<S> = {}): ConnectClient<S> {
+    return createClientMock(service, methods);
+  }
+
+  /** {@link createMock} for an `RxConnectClient`. */
+  static createRxMock<S extends DescService>(service: S, methods: MockedMethods<S> = {}): RxConnectClient<S> {
+    return createRxClientMock(service, methods);
   }
 
   /** A channel for each request would hold its connections long after it. */
