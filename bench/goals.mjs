@@ -1,6 +1,7 @@
 /**
- * The goals of issue 4, and whether the figures meet them.
+ * The goals of issues 4 (servers) and 6 (clients), and whether the figures meet them.
  */
+import { CLIENTS } from './client-process.mjs';
 import { significant, titleOf, withQuartiles } from './load-table.mjs';
 import { SERVERS } from './server-process.mjs';
 import { summarizeRatios } from './statistics.mjs';
@@ -24,7 +25,7 @@ const IN_STREAMS = ['generator', 'observable'].flatMap((style) => [
   ratioGoal('idle-streams', `nestjs-connect-${style}/grpc`, 'grpc-js/grpc', 1.1, 1.5),
 ]);
 
-/** Ratios of server CPU (of memory for idle streams), ours to the peer's: not above the goal; the floor blocks. */
+/** Ratios of CPU (of memory for idle streams), ours to the peer's: not above the goal; the floor blocks. */
 const RATIO_GOALS = [
   ratioGoal('unary-h2-small', OURS.proto, 'connect-node/connect-proto', 0.3, 0.4),
   ratioGoal('unary-h2-small', OURS.grpc, 'connect-node/grpc', 0.12, 0.2),
@@ -36,7 +37,19 @@ const RATIO_GOALS = [
   ratioGoal('unary-h1-small', OURS.json, 'nest-express/rest', 0.2, 0.35),
   ratioGoal('unary-h2-list', OURS.grpc, 'grpc-js/grpc', 0.5, 0.8),
   ...IN_STREAMS.toSorted((a, b) => b.tableId.localeCompare(a.tableId)),
+  ratioGoal('client-h2-connect', OURS.proto, 'connect-node/connect-proto', 0.45, 0.6),
+  ratioGoal('client-h2-grpc', OURS.grpc, 'grpc-js/grpc', 0.55, 0.75),
+  ratioGoal('client-h2-grpc', OURS.grpc, 'connect-node/grpc', 0.32, 0.45),
+  ratioGoal('client-h1-connect', OURS.proto, 'connect-node/connect-proto', 0.25, 0.4),
 ];
+
+/** What the points of a table are, by the first word of its name. */
+const POINTS_OF = {
+  unary: { formats: FORMATS, processes: SERVERS },
+  stream: { formats: STREAM_FORMATS, processes: SERVERS },
+  idle: { formats: STREAM_FORMATS, processes: SERVERS },
+  client: { formats: FORMATS, processes: CLIENTS },
+};
 
 function ratioGoal(tableId, ours, peer, goal, floor) {
   return { tableId, ours, peer, goal, floor };
@@ -55,8 +68,8 @@ export function judgeGoals(results) {
 }
 
 function judgeRatio({ tableId, ours, peer, goal, floor }, result) {
-  const formats = tableId.startsWith('unary') ? FORMATS : STREAM_FORMATS;
-  const title = `${titleOf(ours, formats)}, against ${titleOf(peer, formats)}`;
+  const { formats, processes } = POINTS_OF[tableId.split('-')[0]];
+  const title = `${titleOf(ours, formats, processes)}, against ${titleOf(peer, formats, processes)}`;
   const limits = [`≤ ${goal}`, `≤ ${floor}`];
   if (result === undefined) {
     return { verdict: 'not measured', cells: [tableId, title, ...limits, '', 'not measured'] };

@@ -4,11 +4,14 @@
  *
  * HTTP/2 with 4 connections × 16 in flight; HTTP/1.1, for the formats that have no need of HTTP/2 (`connect-json`, `rest`),
  * with 32 connections when `--http1` is given.
+ *
+ * With `--client` a client's time, while it makes small calls as in the suite `client`: `--client nestjs-connect/grpc`.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startClient } from './client-process.mjs';
 import { bodyFile, runLoad } from './load.mjs';
 import { startServer } from './server-process.mjs';
 import { unaryRequest } from './wire.mjs';
@@ -36,13 +39,18 @@ const PARTS = [
 async function main() {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { http1: { type: 'boolean', default: false } },
+    options: {
+      http1: { type: 'boolean', default: false },
+      client: { type: 'boolean', default: false },
+    },
   });
   const [point = 'nestjs-connect/grpc', payload = 'small'] = positionals;
   const [name, format] = point.split('/');
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-connect-profile-'));
+  const nodeArguments = ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-interval=${INTERVAL_US}`];
+  const run = values.client ? runClient : runServer;
   try {
-    const from = await runProfiled(name, { format, payload, http: values.http1 ? '1' : '2' }, directory);
+    const from = await run(name, { format, payload, http: values.http1 ? '1' : '2' }, nodeArguments);
     print(point, payload, readProfile(directory, from));
   } finally {
     rmSync(directory, { recursive: true });
@@ -50,23 +58,37 @@ async function main() {
 }
 
 /** @returns When the server was warm, in microseconds on the profiler's clock. */
-async function runProfiled(name, { format, payload, http }, directory) {
-  const server = await startServer(name, [
-    '--cpu-prof',
-    `--cpu-prof-dir=${directory}`,
-    `--cpu-prof-interval=${INTERVAL_US}`,
-  ]);
+async function runServer(name, { format, payload, http }, nodeArguments) {
+  const server = await startServer(name, { nodeArguments });
   try {
     const { path, headers, body } = unaryRequest(format, payload);
     const shape = http === '1' ? { connections: 32, inFlight: 1 } : { connections: 4, inFlight: 16 };
     const load = { ...shape, http, url: server.origin(http) + path, headers, bodyFile: bodyFile(body) };
-    await runLoad({ ...load, requests: WARM_UP_CALLS });
-    const from = Number(process.hrtime.bigint() / 1000n);
-    await runLoad({ ...load, requests: CALLS });
-    return from;
+    return await inTwoParts((requests) => runLoad({ ...load, requests }));
   } finally {
     await server.stop();
   }
+}
+
+/** @returns The same for a client. */
+async function runClient(name, { format, http }, nodeArguments) {
+  const server = await startServer(`bare-http${http}`, { args: [`small/${format}`] });
+  const route = { origin: server.origin(http), http, format, inFlight: 32 };
+  const client = await startClient(name, route, nodeArguments);
+  try {
+    return await inTwoParts(client.makeCalls);
+  } finally {
+    await client.stop();
+    await server.stop();
+  }
+}
+
+/** @returns When the second part began: the process was warm. */
+async function inTwoParts(makeCalls) {
+  await makeCalls(WARM_UP_CALLS);
+  const from = Number(process.hrtime.bigint() / 1000n);
+  await makeCalls(CALLS);
+  return from;
 }
 
 /** @returns Microseconds by part, from a time on. */

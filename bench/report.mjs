@@ -38,7 +38,7 @@ export function renderPage({ results, judged, plan, command, warnings, loadBefor
     warnings.map((warning) => `**Note:** ${warning}`).join('\n\n'),
     facts({ command, loadBefore, seconds, plan }),
     '## Goals',
-    `Server CPU per call or message, memory per stream for idle streams: the median of the ratios within a round [quartiles]. A missed floor blocks closing.`,
+    `CPU per call or message (of the server; of the client in the tables of clients), memory per stream for idle streams: the median of the ratios within a round [quartiles]. A missed floor blocks closing.`,
     renderTable({
       columns: ['table', 'what', 'goal', 'floor', 'measured', 'verdict'],
       rows: judged.map(({ cells }) => cells),
@@ -60,7 +60,7 @@ function introduction({ rounds }) {
     `Written by \`npm run bench -- --out FILE\`; how it measures and how to read it is in ` +
     `[bench/README.md](../bench/README.md). **Compression is off**: no request accepts it, and every answer was checked to have none. ` +
     `${rounds} interleaved rounds; a ratio is taken within a round, and its median is shown with its quartiles. ` +
-    `CPU is the server's user and system time from \`/proc/PID/stat\`, all threads. ` +
+    `CPU is the user and system time of all threads: of servers from \`/proc/PID/stat\`, of clients from \`process.cpuUsage()\`. ` +
     `Where the time goes, and what made it less, is in [performance.md](performance.md).`
   );
 }
@@ -77,7 +77,7 @@ function facts({ command, loadBefore, seconds, plan }) {
       ['Node', process.version],
       [
         'rounds',
-        `${plan.rounds} of ${plan.cpuSeconds} s of server CPU per point, after ${plan.warmUpCpuSeconds} s of warm-up`,
+        `${plan.rounds} of ${plan.cpuSeconds} s of CPU per point, after ${plan.warmUpCpuSeconds} s of warm-up`,
       ],
       ['load from', LOAD_PROGRAM],
       ['versions', PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ')],

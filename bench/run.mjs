@@ -6,6 +6,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { killAll } from './child-processes.mjs';
 import { prepare, PrepareError } from './prepare.mjs';
 
 const MIB = 1024 * 1024;
@@ -19,6 +20,7 @@ const FULL = {
   idleRounds: 3,
   slowBytes: 1024 * MIB,
   slowPauseMs: 6_000,
+  clientWarmUpCalls: 20_000,
 };
 const QUICK = {
   rounds: 3,
@@ -28,6 +30,7 @@ const QUICK = {
   idleRounds: 1,
   slowBytes: 64 * MIB,
   slowPauseMs: 1_000,
+  clientWarmUpCalls: 4_000,
 };
 
 function readArguments() {
@@ -48,7 +51,8 @@ async function loadSuites() {
   const { serverStream } = await import('./suites/server-stream.mjs');
   const { idleStreams } = await import('./suites/idle-streams.mjs');
   const { slowReaders } = await import('./suites/slow-readers.mjs');
-  return [unary, serverStream, idleStreams, slowReaders];
+  const { client } = await import('./suites/client.mjs');
+  return [unary, serverStream, idleStreams, slowReaders, client];
 }
 
 function checkNames(only, suites) {
@@ -95,15 +99,10 @@ async function main() {
   return isFloorMissed(judged) ? 1 : 0;
 }
 
-/** Servers end with the benchmark, whichever way it ends. */
-async function endServers() {
-  const { killAll } = await import('./server-process.mjs');
-  killAll();
-}
-
+// What was started ends with the benchmark, whichever way it ends.
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, async () => {
-    await endServers();
+  process.once(signal, () => {
+    killAll();
     process.exit(1);
   });
 }
@@ -113,4 +112,4 @@ try {
   console.error(error instanceof PrepareError ? error.message : error);
   process.exitCode = 2;
 }
-await endServers();
+killAll();

@@ -1,13 +1,11 @@
 /**
- * Server processes: started, asked for their CPU time and memory, ended by their process id.
+ * Server processes: which there are, how they start, and what they cost.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { nodeProgram, startProcess } from './child-processes.mjs';
 import { BENCH, GO_BIN } from './paths.mjs';
 
-const START_LIMIT_MS = 60_000;
-const STOP_LIMIT_MS = 5_000;
 const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 /** Every server, by the name that points have in tables and goals. */
@@ -50,73 +48,29 @@ export function isAvailable(name) {
   return program === undefined || existsSync(GO_BIN + program);
 }
 
-const running = new Set();
-
-/** Ends what still runs, at once: for the end of the benchmark, whatever the reason. */
-export function killAll() {
-  for (const child of running) {
-    child.kill('SIGKILL');
-  }
-}
-
-/** @param nodeArguments For Node, beside its script. @returns The server, listening. */
-export async function startServer(name, nodeArguments = []) {
-  const child = spawnServer(SERVERS[name], nodeArguments);
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const ports = await nextLine(name, child, lines);
+/**
+ * @param nodeArguments For Node, before its script.
+ * @param args For the script, behind those that the server has anyway.
+ * @returns The server, listening.
+ */
+export async function startServer(name, { nodeArguments = [], args = [] } = {}) {
+  const { hello: ports, pid, ask, stop } = await startProcess(name, programOf(name, nodeArguments, args));
   return {
     name,
     /** @returns Where it serves that version of HTTP. */
     origin: (http) => `http://127.0.0.1:${http === '1' ? (ports.http1Port ?? ports.port) : ports.port}`,
-    cpuUs: () => cpuUs(child.pid),
-    residentKib: () => residentKib(child.pid),
-    async collectGarbage() {
-      child.stdin.write('gc\n');
-      await nextLine(name, child, lines);
-    },
-    stop: () => stop(child),
+    cpuUs: () => cpuUs(pid),
+    residentKib: () => residentKib(pid),
+    collectGarbage: () => ask('gc'),
+    stop,
   };
 }
 
-function spawnServer({ script, program, args = [] }, nodeArguments) {
-  const options = { stdio: ['pipe', 'pipe', 'inherit'], env: serverEnvironment() };
+function programOf(name, nodeArguments, moreArgs) {
+  const { script, program, args = [] } = SERVERS[name];
   return program === undefined
-    ? spawn(
-        process.execPath,
-        ['--expose-gc', ...nodeArguments, `${BENCH}servers/${script}`, ...args],
-        options,
-      )
-    : spawn(GO_BIN + program, args, options);
-}
-
-/** One thread for Go, as JavaScript has; nothing inherited that changes how Node runs. */
-function serverEnvironment() {
-  const { NODE_OPTIONS: _, ...environment } = process.env;
-  return { ...environment, NODE_ENV: 'production', GOMAXPROCS: '1' };
-}
-
-async function nextLine(name, child, lines) {
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
-  const { value, done } = await lines.next();
-  clearTimeout(timer);
-  if (done) {
-    throw new Error(`${name} ended or did not answer within ${START_LIMIT_MS} ms`);
-  }
-  return JSON.parse(value);
-}
-
-async function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null) {
-    return;
-  }
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
-  // The end of its standard input ends a server.
-  child.stdin.end();
-  await exited;
-  clearTimeout(timer);
+    ? nodeProgram(`${BENCH}servers/${script}`, { nodeArguments, args: [...args, ...moreArgs] })
+    : { program: GO_BIN + program, args };
 }
 
 /** User and system time of all threads. */

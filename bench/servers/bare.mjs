@@ -1,7 +1,9 @@
 /**
- * What Node itself costs: reads the request and answers fixed bytes. `node bare.mjs VERSION`, `http1` or `http2`.
+ * What Node itself costs: reads the request and answers fixed bytes. `node bare.mjs VERSION [ANSWER]`, VERSION `http1` or
+ * `http2`.
  *
- * Paths are `/PAYLOAD/FORMAT`, because nothing here looks into a request.
+ * Paths are `/PAYLOAD/FORMAT`, because nothing here looks into a request. With ANSWER, `PAYLOAD/FORMAT`, all paths are
+ * answered with that: for clients, whose paths are those of the service.
  */
 import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
@@ -26,8 +28,14 @@ function answerIn(format, payload) {
   };
 }
 
+const [version, only] = process.argv.slice(2);
+
+function answerTo(path) {
+  return ANSWERS.get(only === undefined ? path : `/${only}`);
+}
+
 function serveHttp1(request, response) {
-  const { http1, body } = ANSWERS.get(request.url);
+  const { http1, body } = answerTo(request.url);
   request.on('data', () => {});
   request.on('end', () => {
     response.writeHead(200, http1);
@@ -36,7 +44,7 @@ function serveHttp1(request, response) {
 }
 
 function serveHttp2(stream, headers) {
-  const { http2, body, hasTrailers } = ANSWERS.get(headers[':path']);
+  const { http2, body, hasTrailers } = answerTo(headers[':path']);
   stream.on('data', () => {});
   stream.on('end', () => {
     stream.respond(http2, { waitForTrailers: hasTrailers });
@@ -47,6 +55,9 @@ function serveHttp2(stream, headers) {
   }
 }
 
+// Connections are kept while it is another client's turn.
 const server =
-  process.argv[2] === 'http1' ? createServer(serveHttp1) : createHttp2Server().on('stream', serveHttp2);
+  version === 'http1'
+    ? createServer({ keepAliveTimeout: 0 }, serveHttp1)
+    : createHttp2Server().on('stream', serveHttp2);
 announce({ port: await listen(server) });

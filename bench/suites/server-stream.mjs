@@ -2,7 +2,7 @@
  * Server streaming: what one message of a long stream costs, for generators and for Observables.
  */
 import { bodyFile, callOnce } from '../load.mjs';
-import { loadTable, startPoints, stopPoints } from '../load-table.mjs';
+import { loadTable, serverPoint, startPoints, stopPoints } from '../load-table.mjs';
 import { measureRounds } from '../rounds.mjs';
 import { isAvailable } from '../server-process.mjs';
 import { checkServerStreamAnswer, serverStreamRequest, STREAM_FORMATS } from '../wire.mjs';
@@ -70,7 +70,7 @@ async function makePoint(id, server, { id: tableId, request: init }) {
     headers: request.headers,
     bodyFile: bodyFile(request.body),
   };
-  return { id, server, load, answerBytes: answer.body.length, unitsPerCall: init.count };
+  return serverPoint({ id, server, load, answerBytes: answer.body.length, unitsPerCall: init.count });
 }
 
 function makeResult({ id, bytes, request: { count } }, samples) {

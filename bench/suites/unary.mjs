@@ -3,7 +3,7 @@
  */
 import { bodyFile, callOnce } from '../load.mjs';
 import { PAYLOADS } from '../payloads.mjs';
-import { loadTable, startPoints, stopPoints } from '../load-table.mjs';
+import { loadTable, serverPoint, startPoints, stopPoints } from '../load-table.mjs';
 import { measureRounds } from '../rounds.mjs';
 import { isAvailable } from '../server-process.mjs';
 import { checkUnaryAnswer, FORMATS, unaryRequest } from '../wire.mjs';
@@ -120,7 +120,7 @@ async function makePoint(id, server, { id: tableId, shape, payload }) {
     throw new Error(`${id} in ${tableId}: ${error.message}`, { cause: error });
   }
   const load = { ...shape, url: origin + path, headers: request.headers, bodyFile: bodyFile(request.body) };
-  return { id, server, load, answerBytes: answer.body.length, unitsPerCall: 1 };
+  return serverPoint({ id, server, load, answerBytes: answer.body.length, unitsPerCall: 1 });
 }
 
 function makeResult({ id, shape, payload, points: [base] }, samples) {
