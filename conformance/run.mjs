@@ -9,12 +9,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { goInstall, goModuleFolder, InstallError } from '../tools/go-install.mjs';
-import { CONFORMANCE } from '../tools/programs.mjs';
+import { installNode } from '../tools/install-node.mjs';
+import { CONFORMANCE, NODE_24 } from '../tools/programs.mjs';
 
-/** For the cases with zstd, which Node 20 does not have. */
-const NODE_24 = '24.21.0';
-
-/** Each: the config file, and how the programs are written that stand the test. The runner brings the missing side. */
+/**
+ * Each: the config file, and how the programs are written that stand the test. The runner brings the missing side. The cases
+ * with zstd need a newer Node than 20.
+ */
 const FORMS = {
   server: { config: 'node-20.yaml', server: 'observables' },
   'server-generators': { config: 'node-20.yaml', server: 'generators' },
@@ -49,19 +50,6 @@ function generate() {
 function compile() {
   const tsc = 'node_modules/typescript/bin/tsc';
   execFileSync(process.execPath, [tsc, '-p', 'conformance'], { cwd: ROOT, stdio: 'inherit' });
-}
-
-/** @returns The path of a Node of that version, installed from npm. */
-function installNode(version) {
-  const prefix = `${ROOT}.tools/node-${version}`;
-  const node = `${prefix}/node_modules/node/bin/node`;
-  if (!existsSync(node)) {
-    console.log(`installing node@${version}`);
-    execFileSync('npm', ['install', '--prefix', prefix, '--no-save', `node@${version}`], {
-      stdio: 'inherit',
-    });
-  }
-  return node;
 }
 
 /** @returns The runner's arguments that tell what to test: a mode, and one command or two. */

@@ -4,24 +4,16 @@
  *
  * `node tools/test-package.mjs NEST_MAJOR`
  */
-import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { run } from './child-process.mjs';
+import { Tally } from './tally.mjs';
+import { pack, ROOT } from './tarball.mjs';
 
-const TIME_LIMIT_MS = 120_000;
 /** The application does its checks, and must not be held by anything of ours afterwards. */
 const RUN_LIMIT_MS = 30_000;
 
-const ROOT = resolve(import.meta.dirname, '..');
 const TSC = join(ROOT, 'node_modules/typescript5/bin/tsc');
 const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
@@ -33,43 +25,40 @@ const APPS = [
 ];
 
 const major = Number(process.argv[2]);
-if (!Number.isInteger(major) || !existsSync(join(ROOT, 'dist/lib/index.js'))) {
-  console.error('usage: node tools/test-package.mjs NEST_MAJOR, after "npm run build"');
+if (!Number.isInteger(major)) {
+  console.error('usage: node tools/test-package.mjs NEST_MAJOR');
   process.exit(1);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'nestjs-connect-package-'));
-let passed = 0;
-let failed = 0;
+const tally = new Tally();
 try {
-  install();
+  await install();
   for (const app of APPS) {
     console.log(`\n# Nest ${versionOf('@nestjs/core')}, ${app.name}, Node ${process.version}`);
-    test(app);
+    await test(app);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exit(failed === 0 && passed > 0 ? 0 : 1);
+process.exitCode = tally.close();
 
 /** The tarball, and what an application has beside it. */
-function install() {
-  const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], ROOT);
-  const [{ filename }] = JSON.parse(packed);
+async function install() {
+  const { path } = await pack(folder);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'app', private: true }));
   const nest = ['common', 'core', 'microservices', 'platform-express', 'platform-fastify', 'testing'];
   const packages = [
-    `./${filename}`,
+    path,
     ...nest.map((name) => `@nestjs/${name}@${major}`),
     ...['rxjs', 'reflect-metadata', '@bufbuild/protobuf', '@types/node'].map(
       (name) => `${name}@${devDependencies[name]}`,
     ),
   ];
-  run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', ...packages], folder);
+  await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', ...packages], { cwd: folder });
 }
 
-function test({ name, type, module, moduleResolution }) {
+async function test({ name, type, module, moduleResolution }) {
   const directory = join(folder, name.replaceAll(/\W+/g, '-'));
   mkdirSync(join(directory, 'src/gen'), { recursive: true });
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type }));
@@ -92,28 +81,17 @@ function test({ name, type, module, moduleResolution }) {
     outDir: 'dist',
   };
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }));
-  try {
-    run(process.execPath, [TSC, '-p', '.'], directory);
-    count(run(process.execPath, ['--unhandled-rejections=strict', 'dist/app.js'], directory, RUN_LIMIT_MS));
-  } catch (error) {
-    failed++;
-    console.log(`not ok ${error.message}`);
+  const compiled = await tally.check('compiles with TypeScript 5.9', () =>
+    run(process.execPath, [TSC, '-p', '.'], { cwd: directory }),
+  );
+  if (compiled) {
+    await tally.addFrom('dist/app.js', () =>
+      run(process.execPath, ['--unhandled-rejections=strict', 'dist/app.js'], {
+        cwd: directory,
+        timeoutMs: RUN_LIMIT_MS,
+      }),
+    );
   }
-}
-
-function count(output) {
-  console.log(output.trim());
-  passed += output.match(/^ok /gm)?.length ?? 0;
-  failed += output.match(/^not ok /gm)?.length ?? 0;
-}
-
-/** @returns What it printed. @throws Error When it fails, or does not end in time. */
-function run(program, args, cwd, timeout = TIME_LIMIT_MS) {
-  const { status, signal, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout });
-  if (status !== 0) {
-    throw new Error(`${program} ${args.join(' ')} ended with ${status ?? signal}:\n${stdout}\n${stderr}`);
-  }
-  return stdout;
 }
 
 function versionOf(name) {
