@@ -391,19 +391,22 @@ describe('nest-add', () => {
     expect(text.replaceAll('\r\n', '')).not.toContain('\n');
   });
 
-  it('finds the root module by main.ts when it has another name', async () => {
-    const shop = {
-      'src/shop/shop.module.ts':
-        "import { Module } from '@nestjs/common';\n@Module({})\nexport class ShopModule {}\n",
-    };
-    const main =
-      "import { NestFactory } from '@nestjs/core';\nimport { ShopModule } from './shop/shop.module.js';\n" +
-      'const app = await NestFactory.create<NestExpressApplication>(ShopModule);\n';
-    const app = await add({ 'package.json': manifestWith({}), 'src/main.ts': main, ...shop });
-    expect(app.readText('src/shop/shop.module.ts')).toContain(
-      '@Module({ imports: [ConnectModule.forRoot()] })',
-    );
-  });
+  it.each(['.js', '.ts', ''])(
+    'finds the root module by main.ts when it has another name: %j',
+    async (extension) => {
+      const shop = {
+        'src/shop/shop.module.ts':
+          "import { Module } from '@nestjs/common';\n@Module({})\nexport class ShopModule {}\n",
+      };
+      const main =
+        `import { NestFactory } from '@nestjs/core';\nimport { ShopModule } from './shop/shop.module${extension}';\n` +
+        'const app = await NestFactory.create<NestExpressApplication>(ShopModule);\n';
+      const app = await add({ 'package.json': manifestWith({}), 'src/main.ts': main, ...shop });
+      expect(app.readText('src/shop/shop.module.ts')).toContain(
+        '@Module({ imports: [ConnectModule.forRoot()] })',
+      );
+    },
+  );
 
   it('says what to do when there is no root module', async () => {
     const app = await add({ 'package.json': manifestWith({}) });

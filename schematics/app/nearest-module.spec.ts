@@ -244,6 +244,58 @@ const EDITED: readonly Case[] = [
     ],
   ],
   [
+    'imports with a comment behind the last one',
+    [
+      IMPORT,
+      "import { A } from './a.js'; // eslint-disable-line no-restricted-imports",
+      '',
+      '@Module({ controllers: [A] })',
+      'export class AppModule {}',
+    ],
+    [
+      IMPORT,
+      "import { A } from './a.js'; // eslint-disable-line no-restricted-imports",
+      ADDED,
+      '',
+      '@Module({ controllers: [A, ElizaRpc] })',
+      'export class AppModule {}',
+    ],
+  ],
+  [
+    'imports with a comment behind them that goes on',
+    [IMPORT + ' /* of', 'Nest */', '', '@Module({ controllers: [A] })', 'export class AppModule {}'],
+    [
+      IMPORT,
+      ADDED + ' /* of',
+      'Nest */',
+      '',
+      '@Module({ controllers: [A, ElizaRpc] })',
+      'export class AppModule {}',
+    ],
+  ],
+  [
+    'templates within templates',
+    [
+      IMPORT,
+      '',
+      '@Module({',
+      '  imports: [Http.register({ url: `${tls ? `https://${\'}\'}]})` : "`"}/v1` })],',
+      '  controllers: [A],',
+      '})',
+      'export class AppModule {}',
+    ],
+    [
+      IMPORT,
+      ADDED,
+      '',
+      '@Module({',
+      '  imports: [Http.register({ url: `${tls ? `https://${\'}\'}]})` : "`"}/v1` })],',
+      '  controllers: [A, ElizaRpc],',
+      '})',
+      'export class AppModule {}',
+    ],
+  ],
+  [
     'a namespace import, and another decorator between',
     [
       "import * as nest from '@nestjs/common';",
@@ -426,6 +478,21 @@ const LEFT_ALONE: readonly [name: string, source: readonly string[], message: st
     'a list with more after it',
     [IMPORT, '@Module({ controllers: [A].concat(B) })', 'class AppModule {}'],
     'its controllers are not a plain list',
+  ],
+  [
+    'metadata that a spread may add to',
+    [IMPORT, '@Module({ ...base })', 'class AppModule {}'],
+    'its controllers may come from elsewhere',
+  ],
+  [
+    'a list that a spread may replace',
+    [IMPORT, '@Module({ controllers: [A], ...base })', 'class AppModule {}'],
+    'its controllers may come from elsewhere',
+  ],
+  [
+    'a list whose key is computed',
+    [IMPORT, "@Module({ ['controllers']: [A] })", 'class AppModule {}'],
+    'its controllers may come from elsewhere',
   ],
   [
     'another class of the same name',

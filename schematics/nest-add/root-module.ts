@@ -35,5 +35,7 @@ function moduleOfMain(tree: AppTree, main: string): string | undefined {
   const from = new RegExp(String.raw`^import[^;'"]*\b${name}\b[^;'"]*['"](\.[^'"]*)['"]`, 'm').exec(
     source,
   )?.[1];
-  return from === undefined ? undefined : posix.join(posix.dirname(main), `${from.replace(/\.js$/, '')}.ts`);
+  return from === undefined
+    ? undefined
+    : posix.join(posix.dirname(main), `${from.replace(/\.[jt]s$/, '')}.ts`);
 }

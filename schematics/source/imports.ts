@@ -12,6 +12,7 @@ export interface NamedImport {
 }
 
 interface ImportDeclaration {
+  /** With the comments that follow on its line. */
   readonly end: number;
   /** Without comments. */
   readonly masked: string;
@@ -52,12 +53,18 @@ function readImports(source: string, masked: string): ImportDeclaration[] {
     const brace = all.slice(0, fromAt).indexOf('{');
     const isTypes = /^import\s+type\b/.test(all);
     return {
-      end: index + all.trimEnd().length,
+      end: behindComments(source, index + all.trimEnd().length),
       masked: all.trimEnd(),
       from: source.slice(index + fromAt, index + fromAt + (quoted?.length ?? 2) - 2),
       namesAt: brace === -1 || isTypes ? undefined : index + brace,
     };
   });
+}
+
+/** @returns The end of the line; of a comment that goes on in the next one, its beginning. */
+function behindComments(source: string, position: number): number {
+  const rest = source.slice(position).split('\n', 1).join('');
+  return maskSource(rest).trim() === '' ? position + rest.length : position;
 }
 
 function importsValue({ masked, namesAt }: ImportDeclaration, name: string): boolean {

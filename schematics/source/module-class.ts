@@ -118,7 +118,13 @@ function metadataOf(source: string, name: string): number | undefined {
 }
 
 function listOf(source: string, objectAt: number, wanted: ModuleProperty): number | undefined {
-  const property = readProperties(source, objectAt).findLast(({ key }) => key === wanted);
+  const properties = readProperties(source, objectAt);
+  const index = properties.findLastIndex(({ key }) => key === wanted);
+  // Of a spread, or a computed key, only the app knows which properties it sets: what is behind it counts.
+  if (properties.slice(index + 1).some(({ key }) => key === '')) {
+    throw new UneditableSourceError(`its ${wanted} may come from elsewhere`);
+  }
+  const property = properties[index];
   if (property !== undefined && property.listAt === undefined) {
     throw new UneditableSourceError(`its ${wanted} are not a plain list`);
   }

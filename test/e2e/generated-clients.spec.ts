@@ -47,6 +47,15 @@ import { failOnUnhandled } from '../support/no-unhandled.js';
 
 const WORDS = [{ text: 'a' }, { text: 'b' }];
 
+/** TalkService, with a method more. */
+const HOOKED: typeof TalkService = {
+  ...TalkService,
+  methods: [
+    ...TalkService.methods,
+    { ...TalkService.method.say, name: 'OnModuleInit', localName: 'onModuleInit' },
+  ],
+};
+
 /** Injected with no `@Inject()`: the types are the tokens. */
 @Injectable()
 class Talk {
@@ -207,6 +216,11 @@ describe('generated client classes', () => {
       { services: [methodsClient] },
       'clients[0] of ConnectClientsModule lists acme.names.v1.methods, whose method Then makes its client look like a promise',
     ],
+    [
+      'of a service with a method that Nest would call by itself',
+      { services: [HOOKED] },
+      'clients[0] of ConnectClientsModule lists acme.talk.v1.TalkService, whose method OnModuleInit Nest would call as a lifecycle hook',
+    ],
   ])('are refused %s', (_where, entry, message) => {
     const register = () => ConnectClientsModule.register([{ url: 'http://nowhere', ...entry }]);
     expect(register).toThrow(ConnectConfigError);
@@ -298,6 +312,18 @@ describe('a generated mock', () => {
     expect(say).toHaveBeenCalledWith(
       expect.objectContaining({ $typeName: 'acme.shared.v1.Sentence', text: 'hi' }),
     );
+  });
+
+  it('takes its methods from an instance of a class, too', async () => {
+    class FakeTalk {
+      #said = 0;
+
+      say() {
+        return { text: String(++this.#said) };
+      }
+    }
+    const talk = createTalkServiceMock(new FakeTalk());
+    expect([await talk.say({}), await talk.say({})]).toMatchObject([{ text: '1' }, { text: '2' }]);
   });
 
   it('fails with unimplemented, and the name, where it has no method', async () => {

@@ -4,6 +4,7 @@
 import { type DescService } from '@bufbuild/protobuf';
 import { type ModulesContainer } from '@nestjs/core';
 import { ConnectConfigError } from '../connect-config.error.js';
+import { LIFECYCLE_HOOKS } from '../lifecycle-hooks.js';
 import { descOf, type GeneratedClient, isGeneratedClient } from './generated-client.js';
 
 /** Which clients an entry of {@link ConnectClientsModule} provides. */
@@ -63,18 +64,23 @@ function checkProvidable(
   name: string | undefined,
   where: string,
 ): void {
-  refuseThenable(descOf(listed), where);
+  refuseMethodsOfNest(descOf(listed), where);
   if (name !== undefined && isGeneratedClient(listed)) {
     throw nameless(listed, name, where);
   }
 }
 
-/** Nest awaits what its factories return: it would call the method, and wait for ever. */
-function refuseThenable({ typeName, methods }: DescService, where: string): void {
-  const method = methods.find(({ localName }) => localName === 'then');
+/** Methods that Nest calls of whatever its factories return, which would ask the service. `then` would never be answered. */
+const METHODS_OF_NEST: ReadonlyMap<string, string> = new Map([
+  ['then', 'makes its client look like a promise'],
+  ...Array.from(LIFECYCLE_HOOKS, (hook) => [hook, 'Nest would call as a lifecycle hook'] as const),
+]);
+
+function refuseMethodsOfNest({ typeName, methods }: DescService, where: string): void {
+  const method = methods.find(({ localName }) => METHODS_OF_NEST.has(localName));
   if (method !== undefined) {
     throw new ConnectConfigError(
-      `${where} lists ${typeName}, whose method ${method.name} makes its client look like a promise: such a client cannot be ` +
+      `${where} lists ${typeName}, whose method ${method.name} ${METHODS_OF_NEST.get(method.localName)}: such a client cannot be ` +
         'injected. Inject an object that holds one, made with createClient().',
     );
   }

@@ -64,10 +64,12 @@ function answeredBy(methods: object): Channel {
 
 function answer(call: InterceptedCall, methods: Methods): unknown {
   const { localName } = call.method;
-  if (!Object.hasOwn(methods, localName) || methods[localName] === undefined) {
+  const method = methods[localName];
+  // Those of a class are inherited, as are those that every object has.
+  if (method === undefined || method === Object.prototype[localName as keyof object]) {
     throw new ConnectError(`${procedureOf(call.method)} is not mocked`, { code: Code.Unimplemented });
   }
-  return methods[localName]('message' in call ? call.message : call.messages);
+  return method.call(methods, 'message' in call ? call.message : call.messages);
 }
 
 function toReplies(result: unknown, method: DescMethod): Observable<unknown> {

@@ -46,6 +46,21 @@ describe('@ConnectService at start-up', () => {
     expect(declare(Half)).not.toThrow();
   });
 
+  it('refuses a handler that Nest would call as a lifecycle hook, and says how to name it', () => {
+    class Hooked {
+      @Rpc(ElizaService.method.say)
+      onModuleInit({ sentence }: SayRequest) {
+        return { sentence };
+      }
+    }
+    expect(declare(Hooked)).toThrow(
+      new ConnectConfigError(
+        'Hooked.onModuleInit is decorated with @Rpc(), and Nest would call it as a lifecycle hook, too. Give it another name, ' +
+          'and name the method: @Rpc(ElizaService.method.say).',
+      ),
+    );
+  });
+
   it('refuses a handler without a method, and names those that exist', () => {
     class Extra {
       @Rpc()

@@ -13,6 +13,7 @@ import { ConnectConfigError } from '../connect-config.error.js';
 import { CONNECT_TRANSPORT } from '../connect-transport-id.js';
 import { announceInstance, watchInstances } from '../direct-call.js';
 import { type CheckedHandlers, type DecoratedHandlers } from '../handler-types.js';
+import { LIFECYCLE_HOOKS } from '../lifecycle-hooks.js';
 import {
   copyMethodMetadata,
   declareService,
@@ -101,6 +102,7 @@ function findHandlers(prototype: object, service: ServiceDeclaration): DeclaredH
         method: methodFor(memberName, marker, service),
         original: original as Handler,
       };
+      checkName(handler, service);
       checkUnique(handler, handlers.get(handler.method), service);
       checkKind(handler, service);
       checkParameters(prototype.constructor, handler, service);
@@ -142,6 +144,15 @@ function methodFor(
     );
   }
   return method;
+}
+
+function checkName({ memberName, method }: DeclaredHandler, { desc, className }: ServiceDeclaration): void {
+  if (LIFECYCLE_HOOKS.has(memberName)) {
+    throw new ConnectConfigError(
+      `${className}.${memberName} is decorated with @Rpc(), and Nest would call it as a lifecycle hook, too. Give it another ` +
+        `name, and name the method: @Rpc(${desc.name}.method.${method.localName}).`,
+    );
+  }
 }
 
 function checkUnique(
