@@ -55,11 +55,11 @@ export function createRxClientMock<S extends DescService>(
 
 type Methods = Readonly<Record<string, ((request: unknown) => unknown) | undefined>>;
 
-/** A channel connects when a call reaches it, and none does. */
+/** A channel connects when a call reaches it, and none does. Nobody closes it: nothing may count on its end. */
 function answeredBy(methods: object): Channel {
   const answering: ClientInterceptorFunction = () => (call) =>
     defer(() => toReplies(answer(call, methods as Methods), call.method));
-  return createChannel({ url: 'http://mock.invalid', interceptors: [answering] });
+  return createChannel({ url: 'http://mock.invalid', interceptors: [answering], propagate: false });
 }
 
 function answer(call: InterceptedCall, methods: Methods): unknown {
