@@ -190,7 +190,8 @@ describe('TimerWheel', () => {
 
   it('goes on ticking when a test that faked the timers has put the real ones back', async () => {
     const wheel = new TimerWheel();
-    const forgotten = start(wheel, 60_000);
+    // Longer than the process has run: it may be that much later when time is real again.
+    const forgotten = start(wheel, 86_400_000);
     jest.useRealTimers();
     await new Promise<void>((resolve) => {
       wheel.start(new WheelTimer(resolve), 1);
