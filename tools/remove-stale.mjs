@@ -1,6 +1,6 @@
 /**
- * A step of `npm run build`: removes what the compiler wrote for files that were moved or deleted since, which it never does
- * itself. Left behind, it would be packed.
+ * A step of `npm run build`: removes what the compiler wrote, and what was copied, for files that were moved or deleted since,
+ * which nobody else does. Left behind, it would be packed.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,16 +8,18 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
 
-/** Folders with TypeScript of which the compiler makes the same path in dist. */
-const COMPILED = /^(?:lib|generator|schematics|sample|test)\//;
-const OUTPUT = /(?:\.d\.ts|\.js)$/;
-/** It writes none any more. */
-const SOURCE_MAP = /\.js\.map$/;
+/** Folders of which the build makes the same paths in dist. */
+const BUILT = /^(?:lib|generator|schematics|sample|test)\//;
 
 const written = existsSync(DIST) ? readdirSync(DIST, { recursive: true, encoding: 'utf8' }) : [];
 for (const path of written) {
-  const hasSource = existsSync(join(ROOT, path.replace(OUTPUT, '.ts')));
-  if (COMPILED.test(path) && (SOURCE_MAP.test(path) || (OUTPUT.test(path) && !hasSource))) {
+  const source = sourceOf(path);
+  if (BUILT.test(path) && source !== undefined && !existsSync(join(ROOT, source))) {
     rmSync(join(DIST, path));
   }
+}
+
+/** @returns `undefined` for what the build does not write. Assets have the path of their source; source maps have none. */
+function sourceOf(path) {
+  return /\.(?:json|js\.map)$/.test(path) ? path : path.match(/^(.*)(?:\.d\.ts|\.js)$/)?.[1].concat('.ts');
 }

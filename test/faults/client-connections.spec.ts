@@ -50,6 +50,7 @@ import {
   settings,
   splitFrames,
 } from './support/http2-frames.js';
+import { countOutcomes, outcomeOf } from './support/outcomes.js';
 
 const CALLS = 1_000;
 const PARALLEL = 10;
@@ -81,12 +82,8 @@ function clientOf(url: string, options: Omit<ChannelOptions, 'url'> = {}) {
 type Client = ReturnType<typeof clientOf>;
 
 /** @returns How the call ended: its reply, or the name of its code. */
-async function outcomeOf(call: Promise<{ sentence: string }>): Promise<string> {
-  try {
-    return (await call).sentence;
-  } catch (error) {
-    return error instanceof ConnectError ? codeToName(error.code) : String(error);
-  }
+function replyOf(call: Promise<{ sentence: string }>): Promise<string> {
+  return outcomeOf(call, ({ sentence }) => sentence);
 }
 
 async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
@@ -102,17 +99,8 @@ async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
 }
 
 /** Calls from ten sides at a time. @returns Outcomes and how often there was each. */
-async function callInParallel(client: Client, calls = CALLS): Promise<Record<string, number>> {
-  const outcomes: Record<string, number> = {};
-  let left = calls;
-  const side = async (): Promise<void> => {
-    while (left-- > 0) {
-      const outcome = await outcomeOf(client.say({ sentence: 'hi' }));
-      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, side));
-  return outcomes;
+function callInParallel(client: Client, calls = CALLS): Promise<Record<string, number>> {
+  return countOutcomes(() => replyOf(client.say({ sentence: 'hi' })), { calls, parallel: PARALLEL });
 }
 
 describe('0 of 1,000 calls, 10 at a time, are lost', () => {
@@ -200,7 +188,7 @@ describe('a server that is not there', () => {
 
   it('is tried ten times when there is no deadline', async () => {
     const url = await peers.tcp((socket) => socket.destroy());
-    expect(await outcomeOf(clientOf(url).say({ sentence: 'hi' }))).toBe('unavailable');
+    expect(await replyOf(clientOf(url).say({ sentence: 'hi' }))).toBe('unavailable');
     expect(peers.connections).toBe(10);
   });
 
@@ -218,7 +206,7 @@ describe('a server that is not there', () => {
     const restarts = new RestartingServer();
     const url = await restarts.start();
     await restarts.stop();
-    const call = outcomeOf(clientOf(url, { httpVersion }).say({ sentence: 'hi' }, { timeoutMs: 20_000 }));
+    const call = replyOf(clientOf(url, { httpVersion }).say({ sentence: 'hi' }, { timeoutMs: 20_000 }));
     await pause(100);
     const { port } = new URL(url);
     const server =
@@ -278,7 +266,7 @@ describe('a server that breaks off', () => {
     const error = await errorOf(client.say({ sentence: 'hi' }));
     expect([codeToName(error.code), streams]).toEqual([code, 1]);
     expect(error.rawMessage).toMatch(message);
-    expect(await outcomeOf(client.say({ sentence: 'hi' }))).toBe('x');
+    expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
   });
 
   it('after the trailers: the call has ended well', async () => {
@@ -288,7 +276,7 @@ describe('a server that breaks off', () => {
     });
     const client = clientOf(url, { protocol: 'grpc' });
     for (let i = 0; i < 5; i++) {
-      expect(await outcomeOf(client.say({ sentence: 'hi' }))).toBe('x');
+      expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
       await eventually(() => peers.openConnections === 0);
       await pause(20); // The client hears of it a little later.
     }
@@ -340,7 +328,7 @@ describe('a server whose certificate', () => {
       expect(peers.connections).toBe(call);
     }
     const trusting = clientOf(url, { tls: { ca: certificates.ca } });
-    expect(await outcomeOf(trusting.say({ sentence: 'hi' }))).toBe(pair === 'server' ? 'x' : 'unavailable');
+    expect(await replyOf(trusting.say({ sentence: 'hi' }))).toBe(pair === 'server' ? 'x' : 'unavailable');
   });
 });
 
@@ -369,30 +357,30 @@ describe('a silent peer', () => {
 
     it('is found out by keepalive under a call, and the next call works', async () => {
       const client = clientOf(url, { keepalive: { intervalMs: 50, timeoutMs: 50 } });
-      expect(await outcomeOf(client.say({ sentence: 'hi' }))).toBe('x');
+      expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
       road.goSilent();
       const error = await errorOf(client.say({ sentence: 'hi' }));
       expect(codeToName(error.code)).toBe('unavailable');
       expect(error.rawMessage).toMatch(/the peer did not answer a ping within 50 ms/);
       road.restore();
-      expect(await outcomeOf(client.say({ sentence: 'hi' }, { timeoutMs: 10_000 }))).toBe('x');
+      expect(await replyOf(client.say({ sentence: 'hi' }, { timeoutMs: 10_000 }))).toBe('x');
     });
 
     it('is found out by keepalive between calls, and no call notices', async () => {
       const client = clientOf(url, { keepalive: { intervalMs: 50, timeoutMs: 50, whenIdle: true } });
-      expect(await outcomeOf(client.say({ sentence: 'hi' }))).toBe('x');
+      expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
       road.goSilent();
       await eventually(() => road.openConnections === 0);
       road.restore();
-      expect(await outcomeOf(client.say({ sentence: 'hi' }, { timeoutMs: 10_000 }))).toBe('x');
+      expect(await replyOf(client.say({ sentence: 'hi' }, { timeoutMs: 10_000 }))).toBe('x');
     });
 
     it('costs a call its deadline without keepalive', async () => {
       const client = clientOf(url, { keepalive: { intervalMs: Infinity } });
-      expect(await outcomeOf(client.say({ sentence: 'hi' }))).toBe('x');
+      expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
       road.goSilent();
       const begin = performance.now();
-      expect(await outcomeOf(client.say({ sentence: 'hi' }, { timeoutMs: 200 }))).toBe('deadline_exceeded');
+      expect(await replyOf(client.say({ sentence: 'hi' }, { timeoutMs: 200 }))).toBe('deadline_exceeded');
       expect(performance.now() - begin).toBeLessThan(5_000);
     });
   });
@@ -400,7 +388,7 @@ describe('a silent peer', () => {
   it('is no peer that works long and answers pings', async () => {
     const url = await peers.http2(answerAfter(600));
     const client = clientOf(url, { keepalive: { intervalMs: 50, timeoutMs: 100 } });
-    expect(await outcomeOf(client.say({ sentence: 'hi' }))).toBe('x');
+    expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
     expect(peers.connections).toBe(1);
   });
 });
@@ -413,7 +401,7 @@ describe('a server that never opens its window', () => {
     const client = createClient(ElizaService, channel);
     const sentence = 'x'.repeat(MIB);
     const outcomes = await Promise.all(
-      Array.from({ length: 20 }, () => outcomeOf(client.say({ sentence }, { timeoutMs: 200 }))),
+      Array.from({ length: 20 }, () => replyOf(client.say({ sentence }, { timeoutMs: 200 }))),
     );
     expect(new Set(outcomes)).toEqual(new Set(['deadline_exceeded']));
     await channel.close();
@@ -467,7 +455,7 @@ describe('a server whose frames are wrong', () => {
     const url = await speaks((socket) => {
       socket.write(Buffer.concat([headersFrame(1, head), dataFrame(1, REPLY, END_STREAM), tail]));
     });
-    expect(await outcomeOf(clientOf(url).say({ sentence: 'hi' }, { timeoutMs: 10_000 }))).toBe('x');
+    expect(await replyOf(clientOf(url).say({ sentence: 'hi' }, { timeoutMs: 10_000 }))).toBe('x');
   });
 
   // node:http2 has sent GOAWAY by then and waits for the peer to close the connection; this one does not.

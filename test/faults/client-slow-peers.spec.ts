@@ -5,9 +5,7 @@
 import { createServer as createHttp2 } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConnectError } from 'nestjs-connect/client';
 import { Observable } from 'rxjs';
-import { codeToName } from '../../lib/rpc/code.js';
 import { eventually } from '../support/eventually.js';
 import { failOnUnhandled } from '../support/no-unhandled.js';
 import { stillness } from '../support/stillness.js';
@@ -23,6 +21,7 @@ import {
 import { ClientSide } from './support/client-side.js';
 import { serveScript } from './support/scripted-server.js';
 import { type Pace, SlowRoad } from './support/slow-road.js';
+import { codeOf } from './support/outcomes.js';
 
 /** How late a deadline may be on a machine that is busy. */
 const LATE_MS = 5_000;
@@ -56,15 +55,6 @@ async function unreadClient(carrier: Carrier) {
       ? `http://127.0.0.1:${await side.peers.listen(createHttp2({ settings: { initialWindowSize: 0 } }))}`
       : await side.peers.tcp(() => {});
   return side.client(url, carrier);
-}
-
-async function codeOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'ok';
-  } catch (error) {
-    return error instanceof ConnectError ? codeToName(error.code) : String(error);
-  }
 }
 
 describe('a server whose bytes come one at a time', () => {

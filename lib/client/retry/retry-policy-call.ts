@@ -18,6 +18,7 @@ import { type AbortListener, listenToAbort, stopListeningToAbort } from '../../w
 import { type HttpClient } from '../../wire/client-exchange.js';
 import { type ClientEndpoint } from '../../wire/client-protocol.js';
 import { asFromWire, deadlineExceeded } from '../../wire/outgoing-call.js';
+import { MAX_TIMEOUT_MS } from '../connection/connection-timer.js';
 import { backoffMs, pushbackOf, type RetrySettings } from './retry-policy.js';
 import { type RetryBuffer, type RetryBuffers } from './retry-policy-buffer.js';
 import { KeptMetadata } from './retry-policy-metadata.js';
@@ -52,9 +53,6 @@ interface RetriedCall {
   readonly start: CallStart;
   readonly reply: SingleReply | undefined;
 }
-
-/** The largest delay that setTimeout knows; beyond, it fires at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
   readonly #deadline: number;
@@ -306,7 +304,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
     this.#attemptTimer.cancel();
     this.#metadata.drop();
     // Not the timer wheel, which never holds the process: between two attempts there may be no socket that does.
-    this.#backoff = setTimeout(() => this.#retry(), Math.min(delayMs, MAX_DELAY_MS));
+    this.#backoff = setTimeout(() => this.#retry(), Math.min(delayMs, MAX_TIMEOUT_MS));
     if (this.#signal !== undefined) {
       listenToAbort(this.#signal, this);
     }

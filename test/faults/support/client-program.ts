@@ -7,8 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import http2, { type ClientHttp2Session } from 'node:http2';
 import { syncBuiltinESMExports } from 'node:module';
 import net, { type Socket } from 'node:net';
-import { type Channel, ConnectError, createChannel, createClient } from 'nestjs-connect/client';
-import { codeToName } from '../../../lib/rpc/code.js';
+import { type Channel, createChannel, createClient } from 'nestjs-connect/client';
 import { timerWheel } from '../../../lib/rpc/timer-wheel.js';
 import { ElizaService } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
 import { answerQuestions, collectGarbage, heapBytes } from '../../support/answering-program.js';
@@ -20,6 +19,7 @@ import {
   type Load,
   type LoadKind,
 } from './client-program-messages.js';
+import { codeOf, countOutcomes } from './outcomes.js';
 
 const sockets = new Set<Socket>();
 const sessions = new Set<ClientHttp2Session>();
@@ -72,25 +72,7 @@ async function readAll(replies: AsyncIterable<unknown>): Promise<void> {
 async function run(load: Load): Promise<Record<string, number>> {
   const eliza = createClient(ElizaService, channelOf(load));
   const options = load.timeoutMs === undefined ? {} : { timeoutMs: load.timeoutMs };
-  const ends: Record<string, number> = {};
-  let left = load.calls;
-  const side = async (): Promise<void> => {
-    while (left-- > 0) {
-      const code = await codeOf(CALLS[load.kind](eliza, options));
-      ends[code] = (ends[code] ?? 0) + 1;
-    }
-  };
-  await Promise.all(Array.from({ length: load.parallel }, side));
-  return ends;
-}
-
-async function codeOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'ok';
-  } catch (error) {
-    return error instanceof ConnectError ? codeToName(error.code) : String(error);
-  }
+  return countOutcomes(() => codeOf(CALLS[load.kind](eliza, options)), load);
 }
 
 function countListeners(emitter: EventEmitter): number {
