@@ -465,19 +465,20 @@ describe.each(SECURE_SERVERS)('ConnectModule over TLS on %s', (name, secure) => 
   });
 });
 
+/** `dns.lookup` where localhost has two addresses: all of them for Fastify, one for `server.listen` of Node 20. */
+function lookUpTwoLocalhosts(host: string, ...rest: unknown[]): void {
+  const found = (host === 'localhost' ? ['127.0.0.1', '127.0.0.2'] : [host]).map((address) => ({
+    address,
+    family: 4,
+  }));
+  const answer = rest.pop() as (...values: unknown[]) => void;
+  const wantsAll = (rest[0] as { all?: boolean } | undefined)?.all === true;
+  process.nextTick(answer, null, ...(wantsAll ? [found] : [found[0]?.address, 4]));
+}
+
 describe('ConnectModule on Fastify without a host', () => {
   it('serves on every address of localhost', async () => {
-    const lookup = (host: string, ...rest: unknown[]): void => {
-      const found = (host === 'localhost' ? ['127.0.0.1', '127.0.0.2'] : [host]).map((address) => ({
-        address,
-        family: 4,
-      }));
-      // All of them for Fastify; one for `server.listen` of Node 20, which newer ones choose themselves.
-      const answer = rest.pop() as (...values: unknown[]) => void;
-      const wantsAll = (rest[0] as { all?: boolean } | undefined)?.all === true;
-      process.nextTick(answer, null, ...(wantsAll ? [found] : [found[0]?.address, 4]));
-    };
-    const mock = jest.spyOn(dns, 'lookup').mockImplementation(lookup);
+    const mock = jest.spyOn(dns, 'lookup').mockImplementation(lookUpTwoLocalhosts);
     const { url } = await mount(new FastifyAdapter(), { host: '' });
     mock.mockRestore();
     const further = url.replace('127.0.0.1', '127.0.0.2');
