@@ -119,28 +119,29 @@ describe('names', () => {
     );
   });
 
-  it.each([
-    '',
-    '/',
-    '..',
-    '../eliza',
-    'a/../b',
-    '1st',
-    '-a',
-    'a-',
-    'a--b',
-    'größe',
-    'a$',
-    'a b!',
-    'connect',
-    'x/connect',
-  ])('that no class or package can have are refused: %j', async (name) => {
-    const app = new MemoryApp();
-    await expect(generate('connect-service', { name }, app)).rejects.toThrow(
-      name.endsWith('connect') ? 'choose another name' : `"${name}" cannot be the name`,
-    );
-    expect(app.files).toEqual(NEW_APP);
-  });
+  it.each(['', '/', '..', '../eliza', 'a/../b', '1st', '-a', 'a-', 'a--b', 'größe', 'a$', 'a b!'])(
+    'that no class or package can have are refused: %j',
+    async (name) => {
+      const app = new MemoryApp();
+      await expect(generate('connect-service', { name }, app)).rejects.toThrow(
+        `"${name}" cannot be the name`,
+      );
+      expect(app.files).toEqual(NEW_APP);
+    },
+  );
+
+  it.each(['connect', 'x/connect', 'Connect'])(
+    'of a service must not be the decorator’s: %j',
+    async (name) => {
+      for (const kind of ['connect-service', 'connect-client'] as const) {
+        const app = new MemoryApp();
+        await expect(generate(kind, { name }, app)).rejects.toThrow(`"${name}" makes a service`);
+        expect(app.files).toEqual(NEW_APP);
+      }
+      const app = await generate('connect-interceptor', { name }, new MemoryApp());
+      expect(newFiles(app, NEW_APP)).toHaveLength(2);
+    },
+  );
 });
 
 describe.each(KINDS)('%s', (kind) => {

@@ -62,11 +62,6 @@ export function readElement({
     );
   }
   const fileName = segments.at(-1) ?? '';
-  if (fileName === 'connect') {
-    throw new Error(
-      '"connect" makes a service ConnectService, which is the name of the decorator: choose another name',
-    );
-  }
   const snakes = segments.map((segment) => segment.replaceAll(/[-.]/g, '_'));
   const protoPath = [...snakes, 'v1', snakes.at(-1)].join('/');
   return {
@@ -78,6 +73,21 @@ export function readElement({
     protoPackage: [...snakes, 'v1'].join('.'),
     generated: posix.join(sourceRoot, 'gen', protoPath),
   };
+}
+
+/**
+ * Like {@link readElement}, for what has a service.
+ *
+ * @throws Error Also when the service cannot be called so.
+ */
+export function readServiceElement(options: ElementOptions): Element {
+  const element = readElement(options);
+  if (element.serviceName === 'ConnectService') {
+    throw new Error(
+      `"${options.name}" makes a service ConnectService, which is the name of the decorator: choose another name`,
+    );
+  }
+  return element;
 }
 
 /** @returns For example `"../gen/eliza/v1/eliza_pb.js"`. */

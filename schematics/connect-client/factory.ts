@@ -3,7 +3,7 @@
  * `ConnectClientsModule`. The service's proto is that of `connect-service NAME`; it is written if it is not there.
  */
 import { type AppRule, importExtension, writeNewFile } from '../app/app-tree.js';
-import { type Element, type ElementOptions, importPath, readElement } from '../app/element.js';
+import { type Element, type ElementOptions, importPath, readServiceElement } from '../app/element.js';
 import { formatFiles } from '../app/format.js';
 import { type Registration, registerNearby } from '../app/nearest-module.js';
 import { ensureProto } from '../app/proto.js';
@@ -12,7 +12,7 @@ import { clientTemplate, entryTemplate, specTemplate } from './templates.js';
 /** @throws Error For names that no service can have, here or when the rule runs. */
 export function connectClient(options: ElementOptions): AppRule {
   return async (tree, { logger }) => {
-    const element = readElement(options);
+    const element = readServiceElement(options);
     const { fileName, folder } = element;
     const file = `${folder}/${fileName}.client`;
     const spec = `${file}.${options.specFileSuffix ?? 'spec'}.ts`;

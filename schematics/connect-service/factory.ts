@@ -2,7 +2,7 @@
  * `nest g connect-service NAME`: a proto, the class that answers its calls, a spec, and its registration.
  */
 import { type AppRule, importExtension, writeNewFile } from '../app/app-tree.js';
-import { type ElementOptions, importPath, readElement } from '../app/element.js';
+import { type ElementOptions, importPath, readServiceElement } from '../app/element.js';
 import { formatFiles } from '../app/format.js';
 import { registerNearby } from '../app/nearest-module.js';
 import { ensureProto } from '../app/proto.js';
@@ -11,7 +11,7 @@ import { rpcTemplate, specTemplate } from './templates.js';
 /** @throws Error For names that no service can have, here or when the rule runs. */
 export function connectService(options: ElementOptions): AppRule {
   return async (tree, { logger }) => {
-    const element = readElement(options);
+    const element = readServiceElement(options);
     const { fileName, folder, generated } = element;
     const file = `${folder}/${fileName}.rpc`;
     const spec = `${file}.${options.specFileSuffix ?? 'spec'}.ts`;
