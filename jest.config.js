@@ -15,6 +15,7 @@ const swc = [
 export const shared = {
   // One worker for each core: jest leaves one free, which on two cores is half of the machine.
   maxWorkers: '100%',
+  globalSetup: '<rootDir>/test/support/temporary-files.mjs',
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   extensionsToTreatAsEsm: ['.ts'],
