@@ -1,16 +1,16 @@
 /**
  * Servers for a client to survive: they answer every call of the Eliza service alike, and misbehave as a test wants.
  */
-import { once } from 'node:events';
 import {
   constants,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { connect, createServer, type Socket } from 'node:net';
+import { type Socket } from 'node:net';
 import { type Peers, type ServeStream } from '../../client/peers.js';
 import { frame as envelope } from '../../support/frames.js';
+import { Road } from './road.js';
 
 /** SayResponse { sentence: "x" } */
 export const REPLY = Buffer.from([0x0a, 1, 0x78]);
@@ -74,20 +74,9 @@ export function resetStream(stream: ServerHttp2Stream, code: number): void {
 }
 
 /** A way to a server that can go silent: the connection stands, and what goes in is lost. */
-export class SilentRoad {
-  readonly #sockets: Socket[] = [];
-  readonly #server = createServer((near) => this.#join(near));
+export class SilentRoad extends Road {
   #isSilent = false;
   #open = 0;
-
-  constructor(private readonly port: number) {}
-
-  /** @returns The URL of this end. */
-  async open(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
-  }
 
   /** Of clients that have not let go of theirs. */
   get openConnections(): number {
@@ -96,7 +85,9 @@ export class SilentRoad {
 
   goSilent(): void {
     this.#isSilent = true;
-    this.#sockets.forEach((socket) => socket.unpipe().resume());
+    for (const socket of this.sockets) {
+      socket.unpipe().resume();
+    }
   }
 
   /** For connections that come; the silent ones stay so. */
@@ -104,20 +95,9 @@ export class SilentRoad {
     this.#isSilent = false;
   }
 
-  async close(): Promise<void> {
-    this.#sockets.forEach((socket) => socket.destroy());
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-
-  #join(near: Socket): void {
-    const far = connect(this.port, '127.0.0.1');
+  protected connected(near: Socket, far: Socket): void {
     this.#open++;
     near.on('close', () => this.#open--);
-    for (const socket of [near, far]) {
-      socket.on('error', () => {});
-      this.#sockets.push(socket);
-    }
     if (!this.#isSilent) {
       near.pipe(far);
       far.pipe(near);

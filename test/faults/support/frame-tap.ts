@@ -1,9 +1,9 @@
 /**
  * A way to an HTTP/2 server on which every frame is seen: who ended a connection, and how many resets went over it.
  */
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type Socket } from 'node:net';
 import { END_HEADERS, FRAME, PREFACE, splitFrames } from './http2-frames.js';
+import { Road } from './road.js';
 
 /** What went over a connection. */
 export class TappedConnection {
@@ -35,19 +35,8 @@ export class TappedConnection {
 
 type SeenFrame = ReturnType<typeof splitFrames>['frames'][number];
 
-export class FrameTap {
+export class FrameTap extends Road {
   readonly connections: TappedConnection[] = [];
-  readonly #sockets: Socket[] = [];
-  readonly #server = createServer((near) => this.#join(near));
-
-  constructor(private readonly port: number) {}
-
-  /** @returns The URL of this end. */
-  async open(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
-  }
 
   get requests(): number {
     return this.connections.reduce((sum, { requests }) => sum + requests, 0);
@@ -57,14 +46,7 @@ export class FrameTap {
     return this.connections.filter(({ isOpen }) => isOpen).length;
   }
 
-  async close(): Promise<void> {
-    this.#sockets.forEach((socket) => socket.destroy());
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-
-  #join(near: Socket): void {
-    const far = connect(this.port, '127.0.0.1');
+  protected connected(near: Socket, far: Socket): void {
     const connection = new TappedConnection();
     this.connections.push(connection);
     near.on('close', () => (connection.isOpen = false));
@@ -72,8 +54,6 @@ export class FrameTap {
       [near, far],
       [far, near],
     ] as const) {
-      this.#sockets.push(socket);
-      socket.on('error', () => {});
       socket.on('close', () => other.destroy());
       socket.pipe(other);
     }

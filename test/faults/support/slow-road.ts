@@ -1,8 +1,8 @@
 /**
  * A way from a server on which bytes come one at a time.
  */
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type Socket } from 'node:net';
+import { Road } from './road.js';
 
 export interface Pace {
   /** Milliseconds between two bytes. */
@@ -11,35 +11,15 @@ export interface Pace {
   readonly freeBytes: number;
 }
 
-export class SlowRoad {
-  readonly #sockets = new Set<Socket>();
-  readonly #server = createServer({ noDelay: true }, (near) => this.#join(near));
-
+export class SlowRoad extends Road {
   constructor(
-    private readonly port: number,
+    port: number,
     private readonly pace: Pace,
-  ) {}
-
-  /** @returns The URL of this end. */
-  async open(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+  ) {
+    super(port);
   }
 
-  async close(): Promise<void> {
-    this.#sockets.forEach((socket) => socket.destroy());
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-
-  #join(near: Socket): void {
-    const far = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
-    for (const socket of [near, far]) {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => this.#sockets.delete(socket));
-    }
+  protected connected(near: Socket, far: Socket): void {
     near.pipe(far);
     this.#slowDown(far, near);
   }
