@@ -29,7 +29,7 @@ export interface CallSettings {
   readonly protocol?: string;
   /** `'proto'`, `'json'`, or a codec of your own. Default: `'proto'`. */
   readonly codec?: string | Codec;
-  /** What responses may be compressed with, in order of preference. Default: gzip, br, zstd where Node has it, deflate. */
+  /** What responses may be compressed with, in order of preference. Default: gzip, br, zstd (Node 24), deflate. */
   readonly compressions?: readonly Compression[];
   /** How requests are compressed: one of {@link compressions}, by its name. Default: not at all. */
   readonly requestCompression?: string;

@@ -5,6 +5,8 @@ import { describe, expect, it } from '@jest/globals';
 import { type Compression, DecompressionLimitError } from './compression.js';
 import { br, builtinCompressions, deflate, gzip, zstd } from './zlib.js';
 
+type Transform = (bytes: Uint8Array) => Uint8Array;
+
 const MIB = 2 ** 20;
 const NO_LIMIT = 100 * MIB;
 const all = builtinCompressions.map((compression) => [compression.name, compression] as const);
@@ -28,11 +30,10 @@ function thrownBy(run: () => unknown): 'limit' | 'error' | undefined {
 }
 
 describe('the compressions of Node', () => {
-  it('are listed in order of preference, zstd where this Node has it', () => {
-    const expected =
-      'zstdCompressSync' in zlib ? ['gzip', 'br', 'zstd', 'deflate'] : ['gzip', 'br', 'deflate'];
+  it('are listed in order of preference, zstd where this Node reads it well', () => {
+    const expected = hasSoundZstd() ? ['gzip', 'br', 'zstd', 'deflate'] : ['gzip', 'br', 'deflate'];
     expect(builtinCompressions.map(({ name }) => name)).toEqual(expected);
-    expect(zstd?.name).toBe('zstdCompressSync' in zlib ? 'zstd' : undefined);
+    expect(zstd?.name).toBe(hasSoundZstd() ? 'zstd' : undefined);
     expect(Object.isFrozen(builtinCompressions)).toBe(true);
   });
 
@@ -113,6 +114,16 @@ describe.each(all)('%s', (_, compression: Compression) => {
     expect(accepted).toEqual([]);
   });
 });
+
+/** Some take a message that was cut for a whole one. (nodejs/node#64592) */
+function hasSoundZstd(): boolean {
+  const { zstdCompressSync, zstdDecompressSync } = zlib as unknown as Record<string, Transform | undefined>;
+  const text = Buffer.from('a message of several bytes');
+  return (
+    zstdCompressSync !== undefined &&
+    thrownBy(() => zstdDecompressSync?.(zstdCompressSync(text).subarray(0, 20))) === 'error'
+  );
+}
 
 function memoryOfBuffers(): number {
   const { arrayBuffers, external } = process.memoryUsage();

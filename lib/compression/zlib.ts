@@ -1,5 +1,5 @@
 /**
- * The compressions that Node brings along: gzip, br, deflate, and zstd where its zlib has it (22.15 and later).
+ * The compressions that Node brings along: gzip, br, deflate, and zstd where its zlib reads it well.
  *
  * They run in place rather than in the thread pool: a message is small against the pool's own cost, the
  * receive limit bounds the work, and messages of a stream stay in order by themselves.
@@ -8,7 +8,7 @@ import * as zlib from 'node:zlib';
 import { type Compression, DecompressionLimitError } from './compression.js';
 
 type Transform = (bytes: Uint8Array) => Uint8Array;
-type BoundedTransform = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
+type BoundedTransform = (bytes: Uint8Array, options?: { maxOutputLength: number }) => Uint8Array;
 
 // Brotli's default (11) is made for files that are compressed once: 4 MiB would hold the process for seconds.
 const BROTLI_QUALITY = 4;
@@ -29,7 +29,10 @@ export const deflate: Compression = createCompression(
   zlib.inflateSync,
 );
 
-/** `undefined` on a Node whose zlib lacks it. */
+/**
+ * `undefined` on a Node that lacks it, and on one that takes a message that was cut for a whole one: 22.15 to 22.23 at least
+ * (nodejs/node#64592). What such a message lost, nobody would know.
+ */
 export const zstd: Compression | undefined = createZstd();
 
 /** What this Node has, in order of preference. */
@@ -43,9 +46,21 @@ function createZstd(): Compression | undefined {
     zstdCompressSync?: Transform;
     zstdDecompressSync?: BoundedTransform;
   };
-  return zstdCompressSync === undefined || zstdDecompressSync === undefined
-    ? undefined
-    : createCompression('zstd', (bytes) => zstdCompressSync(bytes), zstdDecompressSync);
+  return zstdCompressSync !== undefined &&
+    zstdDecompressSync !== undefined &&
+    refusesCuts(zstdCompressSync, zstdDecompressSync)
+    ? createCompression('zstd', (bytes) => zstdCompressSync(bytes), zstdDecompressSync)
+    : undefined;
+}
+
+function refusesCuts(compress: Transform, decompress: Transform): boolean {
+  const cut = compress(Uint8Array.of(1, 2, 3)).subarray(0, -1);
+  try {
+    decompress(cut);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function createCompression(name: string, compress: Transform, decompress: BoundedTransform): Compression {

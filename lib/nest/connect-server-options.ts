@@ -27,7 +27,7 @@ export interface ConnectOptions extends EngineOptionsInit {
   readonly codecs?: readonly Codec[];
   /**
    * Compressions that requests may use and, with {@link compressMinBytes}, responses, in order of preference.
-   * Default: gzip, br, zstd (Node 22.15 and later), deflate. Plug others in by their {@link Compression}.
+   * Default: gzip, br, zstd (Node 24), deflate. Plug others in by their {@link Compression}.
    */
   readonly compressions?: readonly Compression[];
   /**

@@ -5,6 +5,7 @@
 import { type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { zstd } from 'nestjs-connect';
 import { Peers } from '../client/peers.js';
 import { type CompiledTarget, compileTarget } from '../support/compiled-target.js';
 import { frame as envelope } from '../support/frames.js';
@@ -38,7 +39,7 @@ const { createZstdCompress } = zlib as { createZstdCompress?: () => Transform };
 const COMPRESSIONS: readonly (readonly [encoding: string, create: (() => Transform) | undefined])[] = [
   ['gzip', () => zlib.createGzip({ level: 1 })],
   ['br', () => zlib.createBrotliCompress({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } })],
-  ['zstd', createZstdCompress],
+  ['zstd', zstd && createZstdCompress],
 ];
 
 let target: CompiledTarget;
