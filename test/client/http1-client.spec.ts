@@ -250,6 +250,18 @@ describe('Http1Client', () => {
     expect(peers.connections).toBe(2);
   });
 
+  it('ends a connection that grows old while no call is on it', async () => {
+    const url = await peers.http1((_, response) => response.end('x'), { keepAliveTimeout: 60_000 });
+    const client = peers.http1Client(url, { maxConnectionAgeMs: 500 });
+    for (let connections = 1; connections <= 2; connections++) {
+      for (let calls = 0; calls < 2; calls++) {
+        expect((await RecordingCall.send(client, post('/')).over).text).toBe('x');
+      }
+      expect([peers.connections, peers.openConnections]).toEqual([connections, 1]);
+      await eventually(() => peers.openConnections === 0);
+    }
+  });
+
   it('keeps no connection that is old, nor cuts one off that works longer than both times', async () => {
     const url = await peers.http1((_, response) => void setTimeout(() => response.end('x'), 200));
     const client = peers.http1Client(url, { maxConnectionAgeMs: 50, idleTimeoutMs: 100 });

@@ -14,7 +14,7 @@ import {
   type RequestHead,
 } from '../../wire/client-exchange.js';
 import { type ConnectionOptions, resolveConnectionOptions, spreadAge } from './connection-options.js';
-import { MAX_TIMEOUT_MS } from './connection-timer.js';
+import { ConnectionTimer, MAX_TIMEOUT_MS } from './connection-timer.js';
 import { Dialer } from './dialer.js';
 import { type EngineExchange, type ExchangeOwner } from './engine-exchange.js';
 import { clientClosed, clientDestroyed, notARequest } from './exchange-failure.js';
@@ -36,7 +36,8 @@ interface TargetAgentInit {
 class TargetAgent extends Agent {
   readonly #dialer: Dialer;
   readonly #maxAgeMs: number;
-  readonly #ends = new WeakMap<Socket, number>();
+  /** Connections whose time has come while a call was on them. */
+  readonly #old = new WeakSet<Socket>();
 
   constructor({ dialer, idleTimeoutMs, maxConnectionAgeMs }: TargetAgentInit) {
     // The timeout ends idle connections only; what a server says of its own (`Keep-Alive: timeout=5`) goes before it.
@@ -47,16 +48,15 @@ class TargetAgent extends Agent {
 
   override createConnection(): Socket {
     const socket = this.#dialer.dial();
-    if (this.#maxAgeMs !== Infinity) {
-      this.#ends.set(socket, performance.now() + spreadAge(this.#maxAgeMs));
-    }
+    const age = new ConnectionTimer(() => this.#retire(socket));
+    age.start(spreadAge(this.#maxAgeMs));
+    socket.once('close', () => age.stop());
     return socket;
   }
 
   /** @returns Whether it is kept; Node's types do not know it. */
   override keepSocketAlive(socket: Socket): boolean {
-    const isYoung = performance.now() < (this.#ends.get(socket) ?? Infinity);
-    const isKept = isYoung && (super.keepSocketAlive(socket) as unknown as boolean);
+    const isKept = !this.#old.has(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
     if (isKept) {
       socket.on('data', endUnasked);
     }
@@ -71,6 +71,14 @@ class TargetAgent extends Agent {
   /** All connections are alike. */
   override getName(): string {
     return '';
+  }
+
+  #retire(socket: Socket): void {
+    if (this.freeSockets[this.getName()]?.includes(socket) === true) {
+      socket.destroy();
+    } else {
+      this.#old.add(socket);
+    }
   }
 }
 
