@@ -129,7 +129,7 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     this._status$.next(status);
     for (const { event, callback } of this.#listeners) {
       if (event === status) {
-        (callback as (...values: unknown[]) => void)(...args);
+        this.#tell(event, callback as (...values: unknown[]) => void, args);
       }
     }
   }
@@ -145,6 +145,18 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
       }
     }
     this.#logRoutes();
+  }
+
+  /** A listener that throws must not keep the server from starting or stopping. */
+  #tell(event: string, callback: (...values: unknown[]) => void, args: readonly unknown[]): void {
+    try {
+      callback(...args);
+    } catch (error) {
+      this.logger.error(
+        `a listener of "${event}" threw: ${String(error)}`,
+        error instanceof Error ? error.stack : undefined,
+      );
+    }
   }
 
   async #close(): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { Server } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
+import { type INestApplicationContext, Logger, Module, type Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { firstValueFrom, type Observable, toArray } from 'rxjs';
 import {
@@ -161,6 +161,24 @@ describe.each(ALL_FORMS)('the life of a server: %s', (name, create) => {
     expect(events).toEqual(name === 'mounted' ? STATUSES.slice(1) : STATUSES);
     expect(await statuses).toEqual(STATUSES);
     await expect(fetch(url)).rejects.toThrow('fetch failed');
+  });
+
+  it('goes on when a listener throws, and says so', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const { app, transport, listen } = await make(create);
+    const { events } = record(transport);
+    for (const event of STATUSES) {
+      transport.on(event, () => {
+        throw new Error(`no ${event}`);
+      });
+    }
+    await listen();
+    await app.close();
+    const told = name === 'mounted' ? STATUSES.slice(1) : STATUSES;
+    expect(events).toEqual(told);
+    expect(logged.mock.calls.map(([text]) => text as unknown)).toEqual(
+      told.map((event) => `a listener of "${event}" threw: Error: no ${event}`),
+    );
   });
 
   it('tells whoever asks later where it is, and that it is over', async () => {
