@@ -22,7 +22,8 @@ export type ProcessingStartHook = (
 export type ProcessingEndHook = (transportId: TransportId, context: BaseRpcContext) => void;
 
 /**
- * Runs around every call.
+ * Runs around every call, and calls `next` before it returns, or before the promise that it returns settles: a call that is not
+ * begun by then fails.
  *
  * ```ts
  * around: (context, next) => storage.run({ requestId: context.requestHeaders.get('x-request-id') }, next)
@@ -115,24 +116,29 @@ export class ProcessingHooks {
     call: FailableCall,
     { begin, isOver }: { begin: () => void; isOver: Promise<void> },
   ): void {
-    let hasBegun = false;
+    let isDecided = false;
     const next = (): Promise<void> => {
-      if (!hasBegun) {
-        hasBegun = true;
+      if (!isDecided) {
+        isDecided = true;
         begin();
       }
       return isOver;
     };
-    const fail = (error: unknown): void => call.fail(this.init.toError(error));
-    const onSettled = (): void => {
-      if (!hasBegun) {
+    const fail = (error: unknown): void => {
+      isDecided = true;
+      call.fail(this.init.toError(error));
+    };
+    const onEnd = (): void => {
+      if (!isDecided) {
         fail(new Error(`around() has ended without calling next() for ${call.spec.path}`));
       }
     };
     try {
       const result = around(context, next);
       if (isPromiseLike(result)) {
-        result.then(onSettled, fail);
+        result.then(onEnd, fail);
+      } else {
+        onEnd();
       }
     } catch (error) {
       fail(error);

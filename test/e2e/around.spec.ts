@@ -317,12 +317,18 @@ describe('around', () => {
     expect(seen).toEqual([]);
   });
 
-  it('fails the call when it ends without next()', async () => {
-    const eliza = await start(async () => {});
+  it.each<[string, Around]>([
+    ['returns', () => {}],
+    ['resolves', async () => {}],
+    ['returns, and calls it later', (_context, next) => void setImmediate(next)],
+  ])('fails the call when it %s without next()', async (_how, around) => {
+    const eliza = await start(around);
     await expect(eliza.say({ sentence: 'hi' })).rejects.toMatchObject({
       code: Code.Internal,
       rawMessage: 'internal error',
     });
+    await new Promise(setImmediate);
+    expect(seen).toEqual([]);
   });
 
   it('begins a call once, however often next() is called', async () => {
