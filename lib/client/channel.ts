@@ -14,6 +14,7 @@ import { type HttpClient } from '../wire/client-exchange.js';
 import { type ClientProtocol, type ClientWireOptions } from '../wire/client-protocol.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
 import { type CallBeginner, type CallDefaults, CallSender } from './call/call-sender.js';
+import { bytesOf, durationOf } from './checked-options.js';
 import { checkedInterceptors, type ClientInterceptors } from './interceptor/interceptor.js';
 import { InterceptorChain } from './interceptor/interceptor-chain.js';
 import { MethodCaller } from './call/method-caller.js';
@@ -92,8 +93,8 @@ export class Channel {
     this.#wire = resolveWire(settings);
     this.#defaults = {
       headers: settings.headers === undefined ? undefined : new RpcHeaders(settings.headers),
-      timeoutMs: settings.timeoutMs,
-      bufferBytes: settings.bufferBytes ?? 4 * MIB,
+      timeoutMs: settings.timeoutMs === undefined ? undefined : durationOf('timeoutMs', settings.timeoutMs),
+      bufferBytes: bytesOf('bufferBytes', settings.bufferBytes ?? 4 * MIB),
     };
     this.#interceptors = checkedInterceptors(settings.interceptors ?? []);
     this.#retries = new RetryPolicies(settings.retry);
@@ -182,9 +183,12 @@ function resolveWire(settings: CallSettings): ClientWireOptions {
       settings.requestCompression === undefined
         ? undefined
         : findNamed('requestCompression', settings.requestCompression, compressions),
-    compressMinBytes: settings.compressMinBytes ?? 1_024,
-    receiveLimitBytes: settings.receiveLimitBytes ?? 4 * MIB,
-    sendLimitBytes: Math.min(settings.sendLimitBytes ?? MAX_ENVELOPE_BYTES, MAX_ENVELOPE_BYTES),
+    compressMinBytes: bytesOf('compressMinBytes', settings.compressMinBytes ?? 1_024),
+    receiveLimitBytes: bytesOf('receiveLimitBytes', settings.receiveLimitBytes ?? 4 * MIB),
+    sendLimitBytes: Math.min(
+      bytesOf('sendLimitBytes', settings.sendLimitBytes ?? MAX_ENVELOPE_BYTES),
+      MAX_ENVELOPE_BYTES,
+    ),
     useGet: settings.useGet ?? false,
   });
 }

@@ -18,6 +18,7 @@ export { type HeadersInit, RpcHeaders } from '../rpc/headers.js';
 export { type ChannelOptions, type ConnectionSettings, createChannel } from './create-channel.js';
 export { type BalancingSettings } from './balancing/balanced-client.js';
 export { type CallSettings, type Channel } from './channel.js';
+export { type Propagate } from './propagation/propagate-option.js';
 export { type ConnectionOptions, type KeepaliveOptions } from './connection/connection-options.js';
 export { type TlsOptions } from './connection/dialer.js';
 export { type TransparentRetryOptions } from './transparent-retry/transparent-retry.js';

@@ -118,10 +118,10 @@ describe.each(all)('%s', (_, compression: Compression) => {
 /** Some take a message that was cut for a whole one. (nodejs/node#64592) */
 function hasSoundZstd(): boolean {
   const { zstdCompressSync, zstdDecompressSync } = zlib as unknown as Record<string, Transform | undefined>;
-  const text = Buffer.from('a message of several bytes');
+  const message = Buffer.from('a message of several bytes');
   return (
     zstdCompressSync !== undefined &&
-    thrownBy(() => zstdDecompressSync?.(zstdCompressSync(text).subarray(0, 20))) === 'error'
+    thrownBy(() => zstdDecompressSync?.(zstdCompressSync(message).subarray(0, 20))) === 'error'
   );
 }
 

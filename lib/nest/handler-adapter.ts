@@ -3,7 +3,7 @@
  * calls.
  */
 import { type MessageHandler } from '@nestjs/microservices';
-import { type MessageSource } from '../rpc/message-flow.js';
+import { type RequestSource } from '../rpc/message-flow.js';
 import { type MethodSpec } from '../rpc/method-spec.js';
 import {
   type RouteHandler,
@@ -69,7 +69,6 @@ class HandlerAdapter {
   #handler: MessageHandler;
   /** Until the first call has shown it. */
   #onInstance: ((instance: object) => void) | undefined;
-  readonly #unbounded: UnboundedDelivery;
   readonly #outbound: OutboundOptions;
 
   constructor(
@@ -80,10 +79,6 @@ class HandlerAdapter {
     this.#handler = pipeline;
     const { overflow, bufferBytes, exceptions } = settings;
     this.#outbound = { overflow, bufferBytes, toError: exceptions.toError };
-    this.#unbounded = {
-      warnBytes: settings.requestBufferWarnBytes,
-      onWarn: () => this.#warnOfUnboundedDelivery(),
-    };
     this.#onInstance = settings.findDirectCall && ((instance) => this.#leavePipeline(instance));
   }
 
@@ -106,12 +101,20 @@ class HandlerAdapter {
   }
 
   requests(
-    source: MessageSource<unknown>,
+    source: RequestSource<unknown>,
     call: ServerCall,
     credit: SendCredit | undefined,
   ): MessageStream<unknown> {
-    const unbounded = this.#hasWarned ? undefined : this.#unbounded;
+    const unbounded = this.#hasWarned ? undefined : this.#watched(source);
     return new MessageStream(source, { path: this.spec.path, credit, unbounded, call });
+  }
+
+  #watched(source: RequestSource<unknown>): UnboundedDelivery {
+    return {
+      source,
+      warnBytes: this.settings.requestBufferWarnBytes,
+      onWarn: () => this.#warnOfUnboundedDelivery(),
+    };
   }
 
   #sendSingle(data: unknown, context: ConnectContext, call: SingleReplyCall<unknown>): void {

@@ -5,7 +5,7 @@
  */
 import { type ConnectError } from './connect-error.js';
 
-/** Receives the messages of a request stream. */
+/** Receives the messages of a stream. */
 export interface MessageConsumer<T> {
   /** One message; called at most once per {@link MessageSource.pull}. */
   next(message: T): void;
@@ -16,7 +16,7 @@ export interface MessageConsumer<T> {
 }
 
 /**
- * A stream of request messages with demand.
+ * A stream of messages from the peer with demand.
  *
  * Nothing is read off the wire before the first {@link pull}; while no message is wanted, the peer is
  * held back down to its socket.
@@ -31,6 +31,10 @@ export interface MessageSource<T> {
   pull(): void;
   /** The consumer wants no more: whatever still arrives is discarded, and it is not called again. */
   cancel(): void;
+}
+
+/** {@link MessageSource} of a handler, which tells how much piles up where nothing holds the peer back. */
+export interface RequestSource<T> extends MessageSource<T> {
   /** Bytes of messages delivered so far, as they came (before decompression). */
   readonly deliveredBytes: number;
 }

@@ -3,7 +3,7 @@
  */
 import { type ConnectError } from './connect-error.js';
 import { type RpcHeaders } from './headers.js';
-import { type MessageSink, type MessageSource } from './message-flow.js';
+import { type MessageSink, type RequestSource } from './message-flow.js';
 import { type MethodSpec } from './method-spec.js';
 
 /** Who is calling. */
@@ -84,6 +84,6 @@ export interface StreamReplyCall<O> extends ServerCall, MessageSink<O> {}
  */
 export type RouteHandler<I = unknown, O = unknown> =
   | { readonly kind: 'unary'; invoke(request: I, call: SingleReplyCall<O>): void }
-  | { readonly kind: 'client_streaming'; invoke(requests: MessageSource<I>, call: SingleReplyCall<O>): void }
+  | { readonly kind: 'client_streaming'; invoke(requests: RequestSource<I>, call: SingleReplyCall<O>): void }
   | { readonly kind: 'server_streaming'; invoke(request: I, call: StreamReplyCall<O>): void }
-  | { readonly kind: 'bidi_streaming'; invoke(requests: MessageSource<I>, call: StreamReplyCall<O>): void };
+  | { readonly kind: 'bidi_streaming'; invoke(requests: RequestSource<I>, call: StreamReplyCall<O>): void };

@@ -5,14 +5,10 @@ import { performServerHandshake, type ServerOptions } from 'node:http2';
 import { type Socket } from 'node:net';
 import { Http2Connection } from './http2-connection.js';
 import { type Http2Exchange, PSEUDO_HEADERS } from './http2-exchange.js';
+import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES } from '../wire/flow-control.js';
 import { LiveSet } from './live-set.js';
 import { type EngineOptions } from './options.js';
 import { type ActiveCalls } from './server-exchange.js';
-
-// The protocol's 64 KiB hold a fast client back at every round trip; one stream may still not take the whole
-// connection's window.
-const STREAM_WINDOW_BYTES = 262_144;
-const CONNECTION_WINDOW_BYTES = 1_048_576;
 
 /** Faults of a client after which node:http2 ends the session. */
 const MAX_INVALID_FRAMES = 100;

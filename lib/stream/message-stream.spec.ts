@@ -143,7 +143,7 @@ function watched(source: MemorySource<number>, hasAnswered = (): boolean => fals
   const onWarn = jest.fn();
   const requests = new MessageStream(source, {
     path: PATH,
-    unbounded: { warnBytes: 100, onWarn },
+    unbounded: { warnBytes: 100, source, onWarn },
     call: {
       get isAnswered() {
         return hasAnswered();

@@ -7,7 +7,7 @@
  * `subscribe` cannot, because RxJS has no demand signal.
  */
 import { Observable, type ObservableInput, type ObservedValueOf, type Subscriber } from 'rxjs';
-import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
+import { type MessageConsumer, type MessageSource, type RequestSource } from '../rpc/message-flow.js';
 import { type ServerCall } from '../rpc/server-call.js';
 import { MapEachRun, type MapEachOptions, resolveConcurrency } from './map-each.js';
 import { type SendCredit } from './readiness.js';
@@ -44,6 +44,8 @@ export interface RpcStream<T> extends Observable<T>, AsyncIterable<T> {
 export interface UnboundedDelivery {
   /** From how many delivered bytes on (as they came, before decompression). */
   readonly warnBytes: number;
+  /** What is delivered: the source of the stream. */
+  readonly source: Pick<RequestSource<unknown>, 'deliveredBytes'>;
   /** Called at most once per stream, and only for plain `subscribe` and `pipe`. */
   onWarn(): void;
 }
@@ -162,7 +164,7 @@ class Delivery<T> implements MessageConsumer<T> {
   }
 
   #warnWhenUnbounded(unbounded: UnboundedDelivery): void {
-    if (this.source.deliveredBytes > unbounded.warnBytes && this.options.call?.isAnswered !== true) {
+    if (unbounded.source.deliveredBytes > unbounded.warnBytes && this.options.call?.isAnswered !== true) {
       this.#hasWarned = true;
       unbounded.onWarn();
     }

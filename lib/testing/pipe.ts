@@ -4,8 +4,8 @@
  *
  * What waits is bounded as on HTTP/2, by a window: beyond it the writer is told to pause, and nothing is lost.
  */
-
 import { AsyncResource } from 'node:async_hooks';
+import { Fifo } from '../stream/fifo.js';
 
 // Taken before a test replaces it: with faked timers a call must still be answered.
 const nextTurn = setImmediate;
@@ -22,7 +22,7 @@ interface Entry {
 }
 
 export class Pipe {
-  #entries: Entry[] = [];
+  readonly #entries = new Fifo<Entry>();
   #waitingBytes = 0;
   #isPaused = false;
   #isScheduled = false;
@@ -61,12 +61,12 @@ export class Pipe {
 
   /** Forgets what waits: the exchange is over. */
   clear(): void {
-    this.#entries = [];
+    this.#entries.clear();
     this.#waitingBytes = 0;
   }
 
   #schedule(): void {
-    if (!this.#isScheduled && !this.#isPaused && this.#entries.length > 0) {
+    if (!this.#isScheduled && !this.#isPaused && this.#entries.size > 0) {
       this.#isScheduled = true;
       nextTurn(() => outside.runInAsyncScope(() => this.#deliver()));
     }

@@ -46,8 +46,11 @@ export class ConnectTestServer<
 
   /** Closes the app: calls under way may finish within `drainTimeoutMs`, and lifecycle hooks run. */
   async close(): Promise<void> {
-    await this.app.close();
-    this.#channels.splice(0).forEach((channel) => channel.destroy());
+    try {
+      await this.app.close();
+    } finally {
+      this.#channels.splice(0).forEach((channel) => channel.destroy());
+    }
   }
 
   // No setting is required.

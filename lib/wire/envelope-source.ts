@@ -6,7 +6,7 @@
  */
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
-import { type MessageConsumer, type MessageSource } from '../rpc/message-flow.js';
+import { type MessageConsumer, type RequestSource } from '../rpc/message-flow.js';
 import { type EnvelopeReader } from './envelope-reader.js';
 
 /** What can hold the peer back: the exchange of either side. */
@@ -39,7 +39,7 @@ export interface StreamOwner {
   streamAbandoned(): void;
 }
 
-export class EnvelopeSource implements MessageSource<unknown> {
+export class EnvelopeSource implements RequestSource<unknown> {
   deliveredBytes = 0;
   #consumer: MessageConsumer<unknown> | undefined;
   #demand = 0;

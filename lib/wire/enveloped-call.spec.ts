@@ -19,7 +19,7 @@ import { type Compression } from '../compression/compression.js';
 import { gzip } from '../compression/zlib.js';
 import { Code } from '../rpc/code.js';
 import { ConnectError } from '../rpc/connect-error.js';
-import { type EncodedMessage, type MessageSource } from '../rpc/message-flow.js';
+import { type EncodedMessage, type RequestSource } from '../rpc/message-flow.js';
 import { type RouteHandler, type SingleReplyCall, type StreamReplyCall } from '../rpc/server-call.js';
 import { TICK_MS, timerWheel } from '../rpc/timer-wheel.js';
 import { EnvelopedCall, type EnvelopedRequest } from './enveloped-call.js';
@@ -195,8 +195,8 @@ describe('EnvelopedCall: compression of responses (gRPC, "Compression")', () => 
 });
 
 /** A client-streaming handler that keeps its source. */
-function holding(): { handler: RouteHandler; source: () => MessageSource<unknown> } {
-  let kept: MessageSource<unknown> | undefined;
+function holding(): { handler: RouteHandler; source: () => RequestSource<unknown> } {
+  let kept: RequestSource<unknown> | undefined;
   const handler: RouteHandler = {
     kind: 'client_streaming',
     invoke(requests) {

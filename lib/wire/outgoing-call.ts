@@ -273,14 +273,19 @@ export function callbackThrew(cause: unknown): ConnectError {
 
 /** What the caller's signal means: `AbortSignal.timeout()` is a deadline, and so is that of an incoming call. */
 export function canceledBy({ reason }: AbortSignal): ConnectError {
-  const isTimeout = ConnectError.is(reason)
-    ? reason.code === Code.DeadlineExceeded
-    : // By its name: under jest, and wherever there are realms, a DOMException is no instance of this one's Error.
-      (reason as { readonly name?: unknown } | null | undefined)?.name === 'TimeoutError';
+  const isTimeout = ConnectError.is(reason) ? reason.code === Code.DeadlineExceeded : isTimeoutError(reason);
   return new ConnectError(isTimeout ? 'the signal timed out' : 'the caller canceled the call', {
     code: isTimeout ? Code.DeadlineExceeded : Code.Canceled,
     cause: reason,
   });
+}
+
+/**
+ * What `AbortSignal.timeout()` and RxJS's `timeout()` say. By its name: realms, such as those of jest, have a DOMException each, and
+ * an application may have two copies of RxJS.
+ */
+export function isTimeoutError(reason: unknown): boolean {
+  return (reason as { readonly name?: unknown } | null | undefined)?.name === 'TimeoutError';
 }
 
 /** @returns The error itself when it is one from the wire; otherwise one that says the same. */

@@ -402,6 +402,13 @@ describe('createChannel', () => {
     ['dns:///localhost', { reresolveMs: -1 }, 'reresolveMs is -1'],
     ['dns:///localhost', { tls: { ca: 'x', cert: 'no PEM' } }, 'PEM'],
     ['static:///a', { balancing: 'first' as 'pick_first' }, 'expected one of pick_first, round_robin'],
+    ['http://a', { timeoutMs: 0 }, 'timeoutMs is 0: expected milliseconds above 0'],
+    ['http://a', { receiveLimitBytes: Number.NaN }, 'receiveLimitBytes is NaN: expected bytes from 0'],
+    ['http://a', { receiveLimitBytes: '4mb' as unknown as number }, 'receiveLimitBytes is 4mb'],
+    ['http://a', { sendLimitBytes: -5 }, 'sendLimitBytes is -5'],
+    ['http://a', { bufferBytes: -1 }, 'bufferBytes is -1'],
+    ['http://a', { compressMinBytes: Number.NaN }, 'compressMinBytes is NaN'],
+    ['http://a', { retryBufferBytes: -1 }, 'retryBufferBytes is -1'],
     ['static:///unix:/a', { tls: {} }, 'tls options are given for unix:/a, which is clear text'],
     ['http://a', { tls: {} }, 'tls options are given for http://a, which is clear text'],
   ])('refuses %s with %j', (url, options, message) => {

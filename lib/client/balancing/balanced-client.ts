@@ -13,6 +13,7 @@ import {
 import { BalancedAddress } from './balanced-address.js';
 import { type Balancer, BALANCERS, PickFirst } from './balancer.js';
 import { type ClientEngine, findNamed } from '../channel.js';
+import { durationOf } from '../checked-options.js';
 import { DeferredExchange } from '../connection/deferred-exchange.js';
 import { type Destination } from './destination.js';
 import { DnsResolver, type Lookup } from './dns-resolver.js';
@@ -68,9 +69,7 @@ export function createEngine(
 
 function createResolver({ kind, name, targets }: Destination, options: EngineOptions): Resolver {
   const { reresolveMs = 30_000, lookup } = options;
-  if (typeof reresolveMs !== 'number' || !(reresolveMs > 0)) {
-    throw new TypeError(`reresolveMs is ${String(reresolveMs)}: expected milliseconds above 0, or Infinity`);
-  }
+  durationOf('reresolveMs', reresolveMs);
   return kind === 'servers'
     ? new StaticResolver(name, targets)
     : new DnsResolver({ name, target: targets[0], reresolveMs, lookup });

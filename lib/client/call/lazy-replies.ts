@@ -10,10 +10,6 @@ export class LazyReplies implements MessageSource<unknown> {
   /** @param begin Starts the call. May throw a ConnectError. */
   constructor(private readonly begin: () => MessageSource<unknown>) {}
 
-  get deliveredBytes(): number {
-    return this.#replies?.deliveredBytes ?? 0;
-  }
-
   start(consumer: MessageConsumer<unknown>): void {
     try {
       this.#replies = this.begin();

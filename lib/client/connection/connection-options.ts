@@ -1,6 +1,7 @@
 /**
  * How the connections of a client are made and kept: what a user may say, and what holds when nothing is said.
  */
+import { durationOf } from '../checked-options.js';
 import { type TlsOptions } from './dialer.js';
 
 /** How a client finds out that its peer is gone without a word. */
@@ -76,11 +77,4 @@ const AGE_JITTER = 0.1;
 /** Connections that were opened together do not end together. */
 export function spreadAge(ageMs: number): number {
   return ageMs * (1 - AGE_JITTER + 2 * AGE_JITTER * Math.random());
-}
-
-function durationOf(option: string, value: number): number {
-  if (typeof value !== 'number' || !(value > 0)) {
-    throw new TypeError(`${option} is ${String(value)}: expected milliseconds above 0, or Infinity`);
-  }
-  return value;
 }

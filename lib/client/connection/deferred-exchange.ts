@@ -77,14 +77,14 @@ export class DeferredExchange implements ClientExchange {
   }
 
   #sendWritten(exchange: ClientExchange): void {
-    // Until now the caller was told to wait; where the last write says the same, its own onDrain follows.
-    let isWaiting = false;
+    // Who has written was told to wait; where the last write says the same, the exchange's own onDrain follows.
+    let mayGoOn = false;
     for (const bytes of this.#written.splice(0)) {
-      isWaiting = exchange.write(bytes);
+      mayGoOn = exchange.write(bytes);
     }
     if (this.#hasEnded) {
       exchange.end();
-    } else if (isWaiting) {
+    } else if (mayGoOn) {
       this.listener.onDrain();
     }
   }

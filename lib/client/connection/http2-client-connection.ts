@@ -14,6 +14,7 @@ import {
   type RequestHead,
 } from '../../wire/client-exchange.js';
 import { addHeaders, createHeaderObject, type HeaderValues } from '../../wire/header-object.js';
+import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES } from '../../wire/flow-control.js';
 import { type ResolvedConnectionOptions, spreadAge } from './connection-options.js';
 import { ConnectionTimer } from './connection-timer.js';
 import { type Dialer } from './dialer.js';
@@ -34,10 +35,6 @@ import { Keepalive } from './keepalive.js';
 import { LinkedSet } from './linked-set.js';
 import { ResetPacer } from './reset-pacer.js';
 import { type Target } from '../balancing/target.js';
-
-// As the server's: the protocol's 64 KiB hold a fast peer back at every round trip.
-const STREAM_WINDOW_BYTES = 262_144;
-const CONNECTION_WINDOW_BYTES = 1_048_576;
 
 /** Of a response, and of a request: what is larger is reset by the side that gets it. */
 const MAX_HEADER_BYTES = 65_536;

@@ -16,7 +16,7 @@ import { type MethodSpec } from '../../rpc/method-spec.js';
 import { creditedObservable } from '../../stream/credited-observable.js';
 import { describeResult, isIterable, isPromiseLike } from '../../stream/handler-result.js';
 import { type SendCredit } from '../../stream/readiness.js';
-import { asFromWire } from '../../wire/outgoing-call.js';
+import { asFromWire, isTimeoutError } from '../../wire/outgoing-call.js';
 import { CallLimits } from './call-limits.js';
 import {
   type BegunCall,
@@ -198,8 +198,7 @@ function interceptedError(error: unknown): ConnectError {
   if (ConnectError.is(error)) {
     return asFromWire(error);
   }
-  // RxJS's timeout() has one of these: by its name, an application may have a second copy.
-  const isTimeout = (error as { readonly name?: unknown } | null | undefined)?.name === 'TimeoutError';
+  const isTimeout = isTimeoutError(error);
   return asFromWire(
     new ConnectError(
       isTimeout ? 'an interceptor timed the call out' : `an interceptor failed: ${String(error)}`,

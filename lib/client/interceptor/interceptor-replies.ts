@@ -59,7 +59,6 @@ export class InterceptedSingle implements BegunCall {
  * that they are given.
  */
 export class InterceptedStream implements MessageSource<unknown> {
-  readonly deliveredBytes = 0;
   /** There while a message is asked for. */
   readonly credit: SendCredit;
   readonly #messages = new Fifo<{ readonly message: unknown }>();

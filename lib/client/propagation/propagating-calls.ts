@@ -172,10 +172,6 @@ class PassedOnReplies implements MessageSource<unknown> {
     private readonly passing: PassingOn,
   ) {}
 
-  get deliveredBytes(): number {
-    return this.replies.deliveredBytes;
-  }
-
   start(consumer: MessageConsumer<unknown>): void {
     const { passing } = this;
     this.replies.start({

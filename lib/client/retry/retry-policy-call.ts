@@ -18,9 +18,10 @@ import { type AbortListener, listenToAbort, stopListeningToAbort } from '../../w
 import { type HttpClient } from '../../wire/client-exchange.js';
 import { type ClientEndpoint } from '../../wire/client-protocol.js';
 import { asFromWire, deadlineExceeded } from '../../wire/outgoing-call.js';
+import { type ByteBudget } from '../byte-budget.js';
 import { MAX_TIMEOUT_MS } from '../connection/connection-timer.js';
+import { KeptMessages } from './kept-messages.js';
 import { backoffMs, pushbackOf, type RetrySettings } from './retry-policy.js';
-import { type RetryBuffer, type RetryBuffers } from './retry-policy-buffer.js';
 import { KeptMetadata } from './retry-policy-metadata.js';
 import { type RepliesOwner, RetriedReplies } from './retry-policy-replies.js';
 import { type RetryThrottle } from './retry-throttle.js';
@@ -30,7 +31,8 @@ export interface RetryMeans {
   readonly settings: RetrySettings;
   /** Of the channel; `undefined` when nothing holds retries back. */
   readonly throttle: RetryThrottle | undefined;
-  readonly buffers: RetryBuffers;
+  /** For requests of streams. */
+  readonly budget: ByteBudget;
 }
 
 export class RetryingEndpoint implements ClientEndpoint {
@@ -57,7 +59,7 @@ interface RetriedCall {
 class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
   readonly #deadline: number;
   readonly #replies: RetriedReplies | undefined;
-  readonly #buffer: RetryBuffer;
+  readonly #kept: KeptMessages;
   readonly #metadata: KeptMetadata;
   #message: { readonly message: unknown } | undefined;
   #isComplete = false;
@@ -83,7 +85,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
   ) {
     this.#deadline = performance.now() + (retried.start.timeoutMs ?? Infinity);
     this.#replies = spec.streamsResponses ? new RetriedReplies(this) : undefined;
-    this.#buffer = means.buffers.open();
+    this.#kept = new KeptMessages(means.budget);
     this.#metadata = new KeptMetadata(retried.start);
   }
 
@@ -128,7 +130,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
     if (this.#isOver || this.#isComplete) {
       return;
     }
-    const isKept = !this.#isCommitted && this.#buffer.keep(message);
+    const isKept = !this.#isCommitted && this.#kept.keep(message);
     if (this.#backoff === undefined) {
       if (!isKept) {
         this.#commit();
@@ -136,7 +138,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
       this.#underlying.write(message);
     } else if (!isKept) {
       this.#isCommitted = true; // The next attempt is the last one.
-      this.#buffer.hold(message);
+      this.#kept.hold(message);
     }
   }
 
@@ -231,7 +233,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
     if (this.#message !== undefined) {
       attempt.send(this.#message.message);
     }
-    for (const message of this.#buffer.messages) {
+    for (const message of this.#kept) {
       attempt.write(message);
     }
     if (this.#isComplete) {
@@ -329,7 +331,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
   /** The attempt under way is the last one. */
   #commit(): void {
     this.#isCommitted = true;
-    this.#buffer.clear();
+    this.#kept.clear();
     this.#message = undefined;
     const thrown = this.#metadata.commit();
     if (thrown !== undefined) {
@@ -369,7 +371,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
     this.#isOver = true;
     this.#stopWaiting();
     this.#attemptTimer.cancel();
-    this.#buffer.clear();
+    this.#kept.clear();
     this.#message = undefined;
     this.#tellNoMoreRequests();
   }

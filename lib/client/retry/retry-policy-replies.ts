@@ -30,10 +30,6 @@ export class RetriedReplies implements MessageSource<unknown>, MessageConsumer<u
 
   constructor(private readonly owner: RepliesOwner) {}
 
-  get deliveredBytes(): number {
-    return this.#attempt?.deliveredBytes ?? 0;
-  }
-
   /** Goes on with the replies of a new attempt. */
   attach(attempt: MessageSource<unknown>): void {
     this.#attempt = attempt;

@@ -4,8 +4,9 @@
 import { type DescMethod, type DescService } from '@bufbuild/protobuf';
 import { type MethodSpec } from '../../rpc/method-spec.js';
 import { type ClientEndpoint } from '../../wire/client-protocol.js';
+import { ByteBudget } from '../byte-budget.js';
+import { bytesOf } from '../checked-options.js';
 import { resolvePolicy, type RetryOptions, type RetryPolicy, type RetrySettings } from './retry-policy.js';
-import { RetryBuffers } from './retry-policy-buffer.js';
 import { RetryingEndpoint } from './retry-policy-call.js';
 import { RetryThrottle } from './retry-throttle.js';
 
@@ -15,7 +16,7 @@ export class RetryPolicies {
   /** `undefined` for everything else. */
   readonly #byTarget = new Map<DescService | DescMethod | undefined, RetrySettings>();
   readonly #throttle: RetryThrottle | undefined;
-  readonly #buffers: RetryBuffers;
+  readonly #budget: ByteBudget;
 
   /** @throws TypeError When an option is wrong. */
   constructor(options: RetryOptions = { policies: [] }) {
@@ -23,9 +24,9 @@ export class RetryPolicies {
       this.#add(policy);
     }
     this.#throttle = options.retryThrottling && new RetryThrottle(options.retryThrottling);
-    this.#buffers = new RetryBuffers({
-      callBytes: options.bufferBytes ?? 256 * KIB,
-      channelBytes: options.channelBufferBytes ?? 16 * KIB * KIB,
+    this.#budget = new ByteBudget({
+      perCall: bytesOf('retry.bufferBytes', options.bufferBytes ?? 256 * KIB),
+      perChannel: bytesOf('retry.channelBufferBytes', options.channelBufferBytes ?? 16 * KIB * KIB),
     });
   }
 
@@ -36,11 +37,12 @@ export class RetryPolicies {
       this.#byTarget.get(method) ?? this.#byTarget.get(method.parent) ?? this.#byTarget.get(undefined);
     return settings === undefined || settings.maxAttempts === 1
       ? endpoint
-      : new RetryingEndpoint(endpoint, spec, { settings, throttle: this.#throttle, buffers: this.#buffers });
+      : new RetryingEndpoint(endpoint, spec, { settings, throttle: this.#throttle, budget: this.#budget });
   }
 
-  #add({ for: targets = [undefined], ...policy }: Omit<RetryPolicy, 'for'> & Targets): void {
+  #add(policy: RetryPolicy): void {
     const settings = resolvePolicy(policy);
+    const targets: readonly (DescService | DescMethod | undefined)[] = policy.for ?? [undefined];
     for (const target of targets) {
       if (this.#byTarget.has(target)) {
         throw new TypeError(`there are two retry policies for ${target?.toString() ?? 'everything'}`);
@@ -48,8 +50,4 @@ export class RetryPolicies {
       this.#byTarget.set(target, settings);
     }
   }
-}
-
-interface Targets {
-  readonly for?: readonly (DescService | DescMethod | undefined)[];
 }

@@ -34,6 +34,14 @@ describe('resolvePolicy', () => {
       { perAttemptTimeoutMs: Number.NaN },
       'perAttemptTimeoutMs of a retry policy is NaN: expected more than 0',
     ],
+    [
+      { retryableCodes: [Code.Unavailable, 17 as unknown as Code] },
+      'retryableCodes of a retry policy has 17',
+    ],
+    [
+      { retryableCodes: ['UNAVAILABLE' as unknown as Code] },
+      'retryableCodes of a retry policy has "UNAVAILABLE": expected codes such as Code.Unavailable',
+    ],
   ])('refuses %j', (policy, text) => {
     expect(() => resolvePolicy({ maxAttempts: 2, ...policy })).toThrow(text);
   });
@@ -88,8 +96,11 @@ describe('RetryPolicies', () => {
       },
       'there are two retry policies for service connectrpc.eliza.v1.ElizaService',
     ],
-    [{ policies: [], bufferBytes: -1 }, 'a buffer for retries is -1'],
-    [{ policies: [], channelBufferBytes: Number.NaN }, 'a buffer for retries is NaN'],
+    [{ policies: [], bufferBytes: -1 }, 'retry.bufferBytes is -1: expected bytes from 0'],
+    [
+      { policies: [], channelBufferBytes: Number.NaN },
+      'retry.channelBufferBytes is NaN: expected bytes from 0',
+    ],
     [{ policies: [], retryThrottling: { maxTokens: 0, tokenRatio: 1 } }, 'retryThrottling.maxTokens is 0'],
   ])('refuses %j', (options, text) => {
     expect(() => new RetryPolicies(options)).toThrow(text);

@@ -4,7 +4,7 @@
  * Spec: gRPC A6, "Retry Policy" and "Pushback"; RFC 9110, section 10.2.3 (`Retry-After`).
  */
 import { type DescMethod, type DescService } from '@bufbuild/protobuf';
-import { Code } from '../../rpc/code.js';
+import { Code, isCode } from '../../rpc/code.js';
 import { type RpcHeaders } from '../../rpc/headers.js';
 import { type RetryThrottling } from './retry-throttle.js';
 
@@ -82,6 +82,12 @@ export function resolvePolicy(policy: Omit<RetryPolicy, 'for'>): RetrySettings {
     check(settings, name, settings[name] > 0);
   }
   const { retryableCodes = [Code.Unavailable] } = policy;
+  const wrong = retryableCodes.find((code) => !isCode(code));
+  if (wrong !== undefined) {
+    throw new TypeError(
+      `retryableCodes of a retry policy has ${JSON.stringify(wrong)}: expected codes such as Code.Unavailable, which is 14`,
+    );
+  }
   return Object.freeze({ ...settings, retryableCodes: new Set(retryableCodes) });
 }
 

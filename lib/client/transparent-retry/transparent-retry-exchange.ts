@@ -13,16 +13,10 @@ import {
   type ClientExchangeListener,
   type HttpClient,
 } from '../../wire/client-exchange.js';
+import { type ByteBudget } from '../byte-budget.js';
 import { fateOf } from '../connection/exchange-failure.js';
 import { type KeptRequest } from './kept-request.js';
 import { pauseAfter } from './transparent-retry-pause.js';
-
-/** Bytes of requests that may be kept. */
-export interface RetryBuffer {
-  readonly perRequest: number;
-  /** Of all requests together. */
-  left: number;
-}
 
 /** The client of such exchanges. */
 export interface RetryOwner {
@@ -52,7 +46,7 @@ export class RetriedExchange implements ClientExchange, ClientExchangeListener {
 
   constructor(
     private readonly owner: RetryOwner,
-    private readonly buffer: RetryBuffer,
+    private readonly budget: ByteBudget,
     private readonly listener: ClientExchangeListener,
   ) {}
 
@@ -114,6 +108,7 @@ export class RetriedExchange implements ClientExchange, ClientExchangeListener {
 
   onHeaders(status: number, headers: HeaderList): void {
     this.#commit();
+    this.#lastFailure = undefined;
     this.listener.onHeaders(status, headers);
   }
 
@@ -186,19 +181,17 @@ export class RetriedExchange implements ClientExchange, ClientExchangeListener {
     if (this.#request === undefined) {
       return false;
     }
-    const { buffer } = this;
-    if (this.#keptBytes + bytes > buffer.perRequest || bytes > buffer.left) {
+    if (!this.budget.take(bytes, this.#keptBytes)) {
       this.#commit();
       return false;
     }
     this.#keptBytes += bytes;
-    buffer.left -= bytes;
     return true;
   }
 
   #commit(): void {
     this.#request = undefined;
-    this.buffer.left += this.#keptBytes;
+    this.budget.give(this.#keptBytes);
     this.#keptBytes = 0;
   }
 

@@ -58,7 +58,10 @@ describe('TransparentRetryClient', () => {
     const call = send('hello');
     last().abort(refused());
     expect([tries(), last().isOneStep, Buffer.from(last().body).toString()]).toEqual([2, true, 'hello']);
-    last().headers(200, []).data(Buffer.from('x')).finish(['x-t', '1']);
+    expect(call.exchange.lastFailure).toBeDefined();
+    last().headers(200, []);
+    expect(call.exchange.lastFailure).toBeUndefined();
+    last().data(Buffer.from('x')).finish(['x-t', '1']);
     expect(call).toMatchObject({ events: ['headers', 'data', 'end'], text: 'x', trailerList: ['x-t', '1'] });
     expect(client.keptBytes).toBe(0);
   });

@@ -16,10 +16,12 @@ import {
   type RequestHead,
 } from '../../wire/client-exchange.js';
 import { type ClientEngine } from '../channel.js';
+import { ByteBudget } from '../byte-budget.js';
+import { bytesOf } from '../checked-options.js';
 import { clientClosed, clientDestroyed } from '../connection/exchange-failure.js';
 import { FailedExchange } from '../connection/failed-exchange.js';
 import { KeptRequest } from './kept-request.js';
-import { RetriedExchange, type RetryBuffer, type RetryOwner } from './transparent-retry-exchange.js';
+import { RetriedExchange, type RetryOwner } from './transparent-retry-exchange.js';
 
 export interface TransparentRetryOptions {
   /**
@@ -34,7 +36,7 @@ const DEFAULT_BUFFER_BYTES = 262_144;
 const CHANNEL_BUFFER_BYTES = 16_777_216;
 
 export class TransparentRetryClient implements ClientEngine, RetryOwner {
-  readonly #buffer: RetryBuffer;
+  readonly #budget: ByteBudget;
   /** Those that pause before their next try. */
   readonly #pausing = new Set<RetriedExchange>();
   #underWay = 0;
@@ -47,15 +49,15 @@ export class TransparentRetryClient implements ClientEngine, RetryOwner {
     private readonly name: string,
     { retryBufferBytes = DEFAULT_BUFFER_BYTES }: TransparentRetryOptions = {},
   ) {
-    if (typeof retryBufferBytes !== 'number' || !(retryBufferBytes >= 0)) {
-      throw new TypeError(`retryBufferBytes is ${String(retryBufferBytes)}: expected bytes from 0`);
-    }
-    this.#buffer = { perRequest: retryBufferBytes, left: CHANNEL_BUFFER_BYTES };
+    this.#budget = new ByteBudget({
+      perCall: bytesOf('retryBufferBytes', retryBufferBytes),
+      perChannel: CHANNEL_BUFFER_BYTES,
+    });
   }
 
   /** For tests: bytes of requests that are kept now. */
   get keptBytes(): number {
-    return CHANNEL_BUFFER_BYTES - this.#buffer.left;
+    return this.#budget.bytes;
   }
 
   open(head: RequestHead, listener: ClientExchangeListener): ClientExchange {
@@ -110,7 +112,7 @@ export class TransparentRetryClient implements ClientEngine, RetryOwner {
 
   #begin(request: KeptRequest, bytes: number, listener: ClientExchangeListener): ClientExchange {
     this.#underWay++;
-    return new RetriedExchange(this, this.#buffer, listener).begin(request, bytes);
+    return new RetriedExchange(this, this.#budget, listener).begin(request, bytes);
   }
 
   #refuse(listener: ClientExchangeListener): ClientExchange {

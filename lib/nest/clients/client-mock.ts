@@ -5,7 +5,7 @@
  * errors `ConnectError`s, as they do in production.
  */
 import { type DescMessage, type DescMethod, type DescService, type MessageShape } from '@bufbuild/protobuf';
-import { defer, from, type Observable, of, switchMap } from 'rxjs';
+import { defer, from, isObservable, type Observable, of, switchMap } from 'rxjs';
 import { type Channel } from '../../client/channel.js';
 import { type ConnectClient, type RxConnectClient } from '../../client/client-types.js';
 import { createChannel } from '../../client/create-channel.js';
@@ -81,9 +81,4 @@ function toReplies(result: unknown, method: DescMethod): Observable<unknown> {
   }
   const isSingle = method.methodKind === 'unary' || method.methodKind === 'client_streaming';
   return !isSingle && isIterable(result) ? from(result) : of(result);
-}
-
-/** Also one of another copy of RxJS. */
-function isObservable(value: unknown): value is Observable<unknown> {
-  return typeof (value as { subscribe?: unknown } | null | undefined)?.subscribe === 'function';
 }
