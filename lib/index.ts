@@ -18,11 +18,7 @@ export { type Peer, type PeerTls } from './rpc/server-call.js';
 // Servers: stand-alone and mounted.
 export { ConnectServer } from './nest/connect.server.js';
 export { ConnectModule, type ConnectModuleAsyncOptions } from './nest/connect.module.js';
-export {
-  type ConnectModuleOptions,
-  type ConnectOptions,
-  type ConnectServerOptions,
-} from './nest/connect-server-options.js';
+export { type ConnectModuleOptions, type ConnectServerOptions } from './nest/connect-server-options.js';
 export { type Around } from './nest/processing-hooks.js';
 export { type CorsOptions } from './server/cors.js';
 export { type TrustProxies } from './server/trusted-proxies.js';

@@ -10,7 +10,7 @@ import { serverProtocols } from '../protocol/index.js';
 import { compileCors, type CorsOptions } from '../server/cors.js';
 import { type HttpEngineOptions } from '../server/engine.js';
 import { type ListenTarget } from '../server/listener.js';
-import { type EngineOptionsInit, resolveEngineOptions } from '../server/options.js';
+import { ENGINE_OPTIONS, type EngineOptionsInit, resolveEngineOptions } from '../server/options.js';
 import { compileTrustedProxies, type TrustProxies } from '../server/trusted-proxies.js';
 import { type Overflow } from '../stream/overflow-queue.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
@@ -19,8 +19,11 @@ import { type WireOptions } from '../wire/route.js';
 import { ConnectConfigError } from './connect-config.error.js';
 import { type Around } from './processing-hooks.js';
 
-/** Settings of the engine (connections, timers, limits; see its names), of the wire, and of streams. */
-export interface ConnectOptions extends EngineOptionsInit {
+/**
+ * Options of {@link ConnectModule}: settings of the engine (connections, timers, limits; see its names), of the wire, and of
+ * streams. Where to listen is the app's business.
+ */
+export interface ConnectModuleOptions extends EngineOptionsInit {
   /** Protocols to serve. Default: all, `['connect', 'grpc', 'grpc-web']`. */
   readonly protocols?: readonly string[];
   /** Codecs, by their names in content types. Default: proto and JSON. */
@@ -66,6 +69,8 @@ export interface ConnectOptions extends EngineOptionsInit {
   readonly trustProxies?: TrustProxies;
   /** Runs around every call, guards and exception filters included; see {@link Around}. Default: nothing. */
   readonly around?: Around;
+  /** In front of every path, for example `"/rpc"`. Default: none. */
+  readonly prefix?: string;
   /** How JSON is written and read. */
   readonly jsonOptions?: JsonOptions;
   /** What happens when a handler's Observable emits faster than its client reads. Default: `'buffer'`. */
@@ -79,8 +84,8 @@ export interface ConnectOptions extends EngineOptionsInit {
   readonly requestBufferWarnBytes?: number;
 }
 
-/** Options of {@link ConnectServer}. */
-export interface ConnectServerOptions extends ConnectOptions {
+/** Options of {@link ConnectServer}: those of the module, and where to listen. */
+export interface ConnectServerOptions extends ConnectModuleOptions {
   /** Address to listen on. Default: all, as Node does. */
   readonly host?: string;
   /** Port; 0 for any free one, which `app.listen()` returns. Default: 3000, as Nest's. */
@@ -94,13 +99,7 @@ export interface ConnectServerOptions extends ConnectOptions {
   readonly tls?: NonNullable<ListenTarget['tls']>;
 }
 
-/** Options of {@link ConnectModule}: those of the server, without where to listen, which is the app's business. */
-export interface ConnectModuleOptions extends ConnectOptions {
-  /** In front of every path, for example `"/rpc"`. Default: none. */
-  readonly prefix?: string;
-}
-
-/** {@link ConnectOptions}, complete. */
+/** {@link ConnectModuleOptions}, complete. */
 export interface ResolvedOptions {
   readonly protocols: readonly ServerProtocol[];
   readonly engine: HttpEngineOptions;
@@ -119,8 +118,58 @@ const MIB = 1024 * 1024;
 const DEFAULT_PORT = 3000;
 const OVERFLOWS: readonly Overflow[] = ['buffer', 'drop-oldest', 'drop-newest', 'latest'];
 
+type OwnOptions = Omit<ConnectModuleOptions, keyof EngineOptionsInit>;
+
+const MODULE_OPTIONS: readonly string[] = [
+  ...ENGINE_OPTIONS,
+  ...Object.keys({
+    protocols: true,
+    codecs: true,
+    compressions: true,
+    receiveLimitBytes: true,
+    sendLimitBytes: true,
+    compressMinBytes: true,
+    maxTimeoutMs: true,
+    requireProtocolVersion: true,
+    cors: true,
+    directCalls: true,
+    trustProxies: true,
+    around: true,
+    prefix: true,
+    jsonOptions: true,
+    overflow: true,
+    bufferBytes: true,
+    requestBufferWarnBytes: true,
+  } satisfies Record<keyof OwnOptions, true>),
+];
+
+const SERVER_OPTIONS: readonly string[] = [...MODULE_OPTIONS, 'host', 'port', 'path', 'tls'];
+
+/** @throws ConnectConfigError When there is an option that nothing would read. */
+export function checkServerOptions(options: ConnectServerOptions): void {
+  checkNames('ConnectServer', options, SERVER_OPTIONS);
+}
+
+/** @throws ConnectConfigError When there are none, or one that nothing would read. */
+export function checkModuleOptions(options: ConnectModuleOptions): void {
+  checkNames('ConnectModule', options, MODULE_OPTIONS);
+}
+
+/** The compiler does not see what a factory returns too much, nor anything in plain JavaScript. */
+function checkNames(owner: string, options: unknown, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConnectConfigError(
+      `the options of ${owner} are ${String(options)}: expected an object, of a factory, too`,
+    );
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new ConnectConfigError(`${owner} has no option "${unknown}": expected some of ${names.join(', ')}`);
+  }
+}
+
 /** @throws ConnectConfigError, TypeError or RangeError that names the option, its value and what is accepted. */
-export function resolveConnectOptions(options: ConnectOptions): ResolvedOptions {
+export function resolveConnectOptions(options: ConnectModuleOptions): ResolvedOptions {
   return {
     protocols: resolveProtocols(options.protocols),
     engine: {

@@ -173,8 +173,11 @@ export abstract class ConnectTransport extends Server<ConnectServerEvents, Conne
     const other = this.#members.get(spec.path);
     if (other !== undefined) {
       throw new ConnectConfigError(
-        `${member} and ${other} both handle ${spec.path}. List only one of the classes under "controllers", or ` +
-          `remove @Rpc() from one of the methods and declare its class with { partial: true }.`,
+        member === other
+          ? `${member} was registered twice for ${spec.path}. List its class in one module, and give each microservice a ` +
+              'ConnectServer of its own.'
+          : `${member} and ${other} both handle ${spec.path}. List only one of the classes under "controllers", or ` +
+              `remove @Rpc() from one of the methods and declare its class with { partial: true }.`,
       );
     }
     this.#members.set(spec.path, member);

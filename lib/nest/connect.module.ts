@@ -33,7 +33,8 @@ export interface ConnectModuleAsyncOptions extends Pick<ModuleMetadata, 'imports
   readonly useFactory: (...dependencies: never[]) => ConnectModuleOptions | Promise<ConnectModuleOptions>;
 }
 
-const OPTIONS = Symbol('ConnectModule options');
+// Nest prints it when it cannot find them: of an import of the class itself, or of an async one without a factory.
+const OPTIONS = Symbol('options of ConnectModule.forRoot() or forRootAsync({ useFactory })');
 
 /** The part of `ModuleRef` that builds transports; Nest has no public way to one. */
 interface WithContainer {

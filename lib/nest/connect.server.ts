@@ -3,7 +3,11 @@
  */
 import { type CustomTransportStrategy } from '@nestjs/microservices';
 import { type ListenTarget } from '../server/listener.js';
-import { type ConnectServerOptions, resolveListenTarget } from './connect-server-options.js';
+import {
+  checkServerOptions,
+  type ConnectServerOptions,
+  resolveListenTarget,
+} from './connect-server-options.js';
 import { ConnectModule } from './connect.module.js';
 import { ConnectTransport } from './connect-transport.js';
 import { missedEnhancers } from './missed-enhancers.js';
@@ -24,6 +28,7 @@ export class ConnectServer extends ConnectTransport implements CustomTransportSt
 
   /** @throws ConnectConfigError, TypeError or RangeError when an option is wrong. */
   constructor(options: ConnectServerOptions = {}) {
+    checkServerOptions(options);
     super(options);
     this.#target = resolveListenTarget(options);
   }

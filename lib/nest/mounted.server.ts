@@ -2,7 +2,7 @@
  * The transport behind `ConnectModule`: it does not listen, it takes RPCs out of another server's requests.
  */
 import { type MountableServer } from '../server/mount.js';
-import { type ConnectModuleOptions } from './connect-server-options.js';
+import { checkModuleOptions, type ConnectModuleOptions } from './connect-server-options.js';
 import { ConnectTransport } from './connect-transport.js';
 
 export class MountedServer extends ConnectTransport {
@@ -10,6 +10,7 @@ export class MountedServer extends ConnectTransport {
   #isClosed = false;
 
   constructor(options: ConnectModuleOptions, httpServer: MountableServer) {
+    checkModuleOptions(options);
     super(options);
     this.#httpServer = httpServer;
   }

@@ -97,6 +97,8 @@ const DEFAULTS: EngineOptions = {
   http1Bidi: false,
 };
 
+export const ENGINE_OPTIONS: readonly string[] = Object.keys(DEFAULTS);
+
 /** What a number must be, and how to say so. */
 interface Range {
   readonly accepts: (value: number) => boolean;

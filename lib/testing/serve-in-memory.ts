@@ -61,13 +61,13 @@ export async function serveInMemory(
   target: TestModule | INestApplication,
   options: InMemoryModuleOptions = {},
 ): Promise<ConnectTestServer<INestMicroservice | INestApplication>> {
-  const { peer = IN_MEMORY, ...serverOptions } = options;
+  const { peer = IN_MEMORY, configure, logger, ...serverOptions } = options;
   if (!isModule(target)) {
     await target.init();
     return testServer(target, transportOf(target), peer);
   }
   const strategy = new InProcessServer({ drainTimeoutMs: DRAIN_TIMEOUT_MS, ...serverOptions });
-  const { app } = await startMicroservice(target, strategy, options);
+  const { app } = await startMicroservice(target, strategy, { configure, logger });
   return testServer(app, strategy, peer);
 }
 

@@ -55,13 +55,14 @@ export async function serveOnPort(
     const { prefix } = transportOf(target);
     return testServer(target, (await target.getUrl()) + prefix);
   }
+  const { configure, logger, ...serverOptions } = options;
   const strategy = new ConnectServer({
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
-    ...options,
+    ...serverOptions,
     host: LOOPBACK,
     port: 0,
   });
-  const { app, address } = await startMicroservice(target, strategy, options);
+  const { app, address } = await startMicroservice(target, strategy, { configure, logger });
   const scheme = options.tls === undefined ? 'http' : 'https';
   return testServer(app, `${scheme}://${LOOPBACK}:${(address as WithPort).port}`);
 }

@@ -62,7 +62,7 @@ export function isModule(target: TestModule | INestApplication): target is TestM
 export async function startMicroservice(
   module: TestModule,
   strategy: ConnectTransport,
-  { configure, logger }: AppSettings,
+  { configure, logger }: { readonly [K in keyof AppSettings]: AppSettings[K] | undefined },
 ): Promise<{ app: INestMicroservice; address: unknown }> {
   if (findConnectModule(module) !== undefined) {
     throw new Error(

@@ -7,7 +7,7 @@ import { resolveConnectOptions } from '../../lib/nest/connect-server-options.js'
 
 /** The interfaces whose numbers users set; those of the engine are found in its defaults. */
 const INTERFACES = [
-  { file: 'lib/nest/connect-server-options.ts', name: 'ConnectOptions', prefix: '' },
+  { file: 'lib/nest/connect-server-options.ts', name: 'ConnectModuleOptions', prefix: '' },
   { file: 'lib/server/cors.ts', name: 'CorsOptions', prefix: 'cors.' },
 ];
 

@@ -91,6 +91,14 @@ describe('ConnectServer', () => {
     await strategy.close();
   });
 
+  it('refuses to serve one class twice, as one server for two microservices would', async () => {
+    const app = await NestFactory.create(PartialModule, { logger: false, abortOnError: false });
+    const strategy = server();
+    app.connectMicroservice({ strategy });
+    expect(() => app.connectMicroservice({ strategy })).toThrow('PartialEliza.say was registered twice for');
+    await app.close();
+  });
+
   it('names class, method and option when a setting of @Rpc() is wrong', async () => {
     @ConnectService(ElizaService, { partial: true })
     class Misconfigured {

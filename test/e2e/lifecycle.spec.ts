@@ -4,7 +4,14 @@
  */
 import { Server } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type INestApplicationContext, Logger, Module, type Type } from '@nestjs/common';
+import {
+  type INestApplicationContext,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type Type,
+} from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { firstValueFrom, type Observable, toArray } from 'rxjs';
 import {
@@ -25,12 +32,15 @@ const STATUSES = ['listening', 'draining', 'closed'] as const;
 
 /** Its calls take until they are let go. */
 @ConnectService(ElizaService, { partial: true })
-class Held {
+class Held implements OnModuleDestroy, OnApplicationShutdown {
   static readonly held: (() => void)[] = [];
 
   static letGo(): void {
     Held.held.splice(0).forEach((resolve) => resolve());
   }
+
+  onModuleDestroy(): void {}
+  onApplicationShutdown(): void {}
 
   @Rpc()
   async say({ sentence }: SayRequest) {
@@ -161,6 +171,28 @@ describe.each(ALL_FORMS)('the life of a server: %s', (name, create) => {
     expect(events).toEqual(name === 'mounted' ? STATUSES.slice(1) : STATUSES);
     expect(await statuses).toEqual(STATUSES);
     await expect(fetch(url)).rejects.toThrow('fetch failed');
+  });
+
+  it('lets calls finish before onApplicationShutdown, where providers release what handlers need', async () => {
+    const order: string[] = [];
+    const { app, listen, server } = await make(create);
+    app.get(Held).onModuleDestroy = () => void order.push('onModuleDestroy');
+    app.get(Held).onApplicationShutdown = () => void order.push('onApplicationShutdown');
+    await listen();
+    const url = `http://${HOST}:${portOf(server())}${SAY}`;
+    const answer = callUnary(url, { sentence: 'hold' }, { connection: 'close' });
+    await eventually(() => Held.held.length === 1);
+    const closed = app.close();
+    await eventually(() => name === 'stand-alone' || order.length === 1);
+    order.push('handler');
+    Held.letGo();
+    expect(await answer).toMatchObject({ status: 200 });
+    await closed;
+    expect(order).toEqual(
+      name === 'stand-alone'
+        ? ['handler', 'onModuleDestroy', 'onApplicationShutdown']
+        : ['onModuleDestroy', 'handler', 'onApplicationShutdown'],
+    );
   });
 
   it('goes on when a listener throws, and says so', async () => {

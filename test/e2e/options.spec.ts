@@ -13,6 +13,7 @@ import {
   type Compression,
   ConnectConfigError,
   type ConnectContext,
+  ConnectModule,
   type ConnectModuleOptions,
   ConnectServer,
   type ConnectServerOptions,
@@ -96,6 +97,14 @@ describe('ConnectServerOptions', () => {
     const url = await serve(protocols === undefined ? {} : { protocols });
     expect((await post(`${url}/Say`, 'application/grpc-web')).status).toBe(status);
     expect((await post(`${url}/Say`, 'application/json')).status).toBe(200);
+  });
+
+  it('prefix: in front of every path', async () => {
+    const url = await serve({ prefix: 'rpc' });
+    const statuses = [url, url.replace(/(\/[^/]+)$/, '/rpc$1')].map(
+      async (base) => (await post(`${base}/Say`, 'application/json')).status,
+    );
+    expect(await Promise.all(statuses)).toEqual([404, 200]);
   });
 
   it('codecs: only those that are listed', async () => {
@@ -239,6 +248,28 @@ describe('ConnectServerOptions', () => {
     ],
   ])('refuses %s at start-up, naming option and value', (_what, options, message) => {
     expect(() => new ConnectServer(options)).toThrow(message);
+  });
+
+  it.each<[string, object, string]>([
+    ['a misspelt limit', { recieveLimitBytes: 1 }, 'has no option "recieveLimitBytes": expected some of '],
+    ['none', undefined as unknown as object, 'are undefined: expected an object, of a factory, too'],
+  ])(
+    'of ConnectModule that are %s are refused at boot, from a factory, too',
+    async (_what, options, text) => {
+      const modules = [
+        ConnectModule.forRoot(options),
+        ConnectModule.forRootAsync({ useFactory: () => options }),
+      ].slice(options === undefined ? 1 : 0);
+      for (const imported of modules) {
+        const module = await Test.createTestingModule({ imports: [imported] }).compile();
+        await expect(module.createNestApplication({ logger: false }).init()).rejects.toThrow(text);
+      }
+    },
+  );
+
+  it('refuses a misspelt option of ConnectServer', () => {
+    const options: object = { recieveLimitBytes: 1 };
+    expect(() => new ConnectServer(options)).toThrow('ConnectServer has no option "recieveLimitBytes"');
   });
 
   it('names its own errors', () => {

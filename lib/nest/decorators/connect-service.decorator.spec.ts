@@ -183,6 +183,34 @@ describe('@ConnectService at start-up', () => {
     expect(Object.hasOwn(Second.prototype, 'say')).toBe(true);
   });
 
+  it('refuses a handler that is overridden without @Rpc(), or one would miss it in a partial class', () => {
+    class Base {
+      @Rpc()
+      say({ sentence }: SayRequest) {
+        return { sentence };
+      }
+
+      @Rpc()
+      notOfThisService() {
+        return {};
+      }
+    }
+    class Middle extends Base {
+      override notOfThisService() {
+        return {};
+      }
+    }
+    class Loud extends Middle {
+      override say({ sentence }: SayRequest) {
+        return { sentence: sentence.toUpperCase() };
+      }
+    }
+    expect(declare(Middle)).not.toThrow();
+    expect(declare(Loud)).toThrow(
+      'Loud.say overrides a method with @Rpc(), and has none itself: calls would not reach it. Decorate it, too.',
+    );
+  });
+
   it('leaves a handler callable as it was written, without a context', async () => {
     class Direct {
       @Rpc()

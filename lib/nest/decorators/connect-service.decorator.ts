@@ -79,6 +79,7 @@ export function ConnectService(
       isPartial: options.partial === true,
     };
     const handlers = findHandlers(target.prototype as object, service);
+    checkOverridden(target.prototype as object, handlers, service);
     checkComplete(handlers, service);
     for (const handler of handlers) {
       declareHandler(target, handler, service);
@@ -205,6 +206,37 @@ function checkParameters(
 }
 
 const GENERATOR_TAGS = new Set(['GeneratorFunction', 'AsyncGeneratorFunction']);
+
+/** In a partial class, an inherited handler that lost its decorator would be missed by callers only. */
+function checkOverridden(
+  prototype: object,
+  handlers: readonly DeclaredHandler[],
+  { desc, className }: ServiceDeclaration,
+): void {
+  const declared = new Set(handlers.map(({ memberName }) => memberName));
+  const overridden = [...memberNames(prototype)].find(
+    (name) => !declared.has(name) && inheritsRpcOf(prototype, name, desc),
+  );
+  if (overridden !== undefined) {
+    throw new ConnectConfigError(
+      `${className}.${overridden} overrides a method with @Rpc(), and has none itself: calls would not reach it. Decorate it, too.`,
+    );
+  }
+}
+
+function inheritsRpcOf(prototype: object, memberName: string, desc: DescService): boolean {
+  for (let level = Object.getPrototypeOf(prototype) as object; level !== Object.prototype;) {
+    const marker = rpcMarkerOf(Object.getOwnPropertyDescriptor(level, memberName)?.value);
+    if (marker !== undefined) {
+      const { method } = marker;
+      return method === undefined
+        ? desc.methods.some(({ localName }) => localName === memberName)
+        : method.parent.typeName === desc.typeName;
+    }
+    level = Object.getPrototypeOf(level) as object;
+  }
+  return false;
+}
 
 function checkComplete(
   handlers: readonly DeclaredHandler[],
