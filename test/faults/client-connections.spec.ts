@@ -50,11 +50,13 @@ import {
   settings,
   splitFrames,
 } from './support/http2-frames.js';
-import { countOutcomes, outcomeOf } from './support/outcomes.js';
+import { codeOf, countOutcomes, outcomeOf } from './support/outcomes.js';
+import { serveScript } from './support/scripted-server.js';
 
 const CALLS = 1_000;
 const PARALLEL = 10;
 const MIB = 1_048_576;
+const BAD_HPACK = Buffer.alloc(5, 0xff);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -390,6 +392,52 @@ describe('a silent peer', () => {
     const client = clientOf(url, { keepalive: { intervalMs: 50, timeoutMs: 100 } });
     expect(await replyOf(client.say({ sentence: 'hi' }))).toBe('x');
     expect(peers.connections).toBe(1);
+  });
+});
+
+describe('a server that breaks HTTP/2 so that node:http2 reads on no more', () => {
+  it.each([
+    ['DATA before HEADERS', dataFrame(1, REPLY, END_STREAM)],
+    [
+      'HEADERS that are no HPACK',
+      frame({ type: FRAME.headers, flags: END_HEADERS, stream: 1, payload: BAD_HPACK }),
+    ],
+  ])('costs the call its deadline, and holds no channel open: %s', async (_name, reply) => {
+    const url = await serveScript(peers, '2', (call) => call.raw(reply));
+    for (const timeoutMs of [50, 400]) {
+      const channel = createChannel({ url });
+      channels.push(channel);
+      const outcome = codeOf(createClient(ElizaService, channel).say({ sentence: 'hi' }, { timeoutMs }));
+      await pause(200); // Once after the deadline, once before it.
+      await channel.close();
+      expect(await outcome).toBe('deadline_exceeded');
+    }
+    await eventually(() => peers.openConnections === 0);
+  });
+});
+
+describe('a channel that ends while its connection begins', () => {
+  it.each<[string, (channel: Channel, abort: AbortController) => Promise<void> | void]>([
+    ['destroy()', (channel) => channel.destroy()],
+    ['destroy() one tick later', (channel) => process.nextTick(() => channel.destroy())],
+    [
+      'an aborted call, and close()',
+      async (channel, abort) => {
+        abort.abort();
+        await channel.close();
+      },
+    ],
+  ])('ends quietly: %s', async (_name, end) => {
+    const url = await peers.http2(answer);
+    for (let round = 0; round < 20; round++) {
+      const channel = createChannel({ url });
+      const abort = new AbortController();
+      const client = createClient(ElizaService, channel);
+      const outcome = codeOf(client.say({ sentence: 'hi' }, { signal: abort.signal }));
+      await end(channel, abort);
+      expect(await outcome).toBe('canceled');
+    }
+    await eventually(() => peers.openConnections === 0);
   });
 });
 

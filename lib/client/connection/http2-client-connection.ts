@@ -53,6 +53,12 @@ const SESSION_OPTIONS = {
   maxSessionMemory: Number.MAX_SAFE_INTEGER,
 } as const;
 
+/**
+ * For streams that nobody waits for, when the connection closes. After some faults of a peer node:http2 stops to read, and tells
+ * nobody: such streams would never end.
+ */
+const LINGER_MS = 1_000;
+
 /** The pool that a connection belongs to. */
 export interface ConnectionWatcher {
   /** It may take more requests than before, or none any more. */
@@ -88,6 +94,7 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   readonly #settingsTimer = new ConnectionTimer(() => this.#fail(this.#noSettings()));
   readonly #ageTimer = new ConnectionTimer(() => this.#retire());
   readonly #idleTimer = new ConnectionTimer(() => this.#closeWhenIdle());
+  readonly #lingerTimer = new ConnectionTimer(() => this.#end());
   #idleSince = 0;
   #isClosing = false;
   #isProven = false;
@@ -217,6 +224,8 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   resetStream(exchange: Http2ClientExchange): void {
     if (!this.#pacer.request(exchange)) {
       this.#retire();
+    } else if (this.#isClosing) {
+      this.#endWhenUnused();
     }
   }
 
@@ -242,6 +251,9 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   #watch(): void {
     const session = this.#session;
     session.once('connect', () => {
+      if (session.destroyed) {
+        return; // In this tick: node:http2 tells nevertheless.
+      }
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       this.#settingsTimer.start(this.#options.connectTimeoutMs);
     });
@@ -305,6 +317,8 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
   #endWhenUnused(): void {
     if (this.#exchanges.size === this.#pacer.size) {
       this.#end();
+    } else if (!this.#lingerTimer.isRunning && [...this.#exchanges].every(({ isOver }) => isOver)) {
+      this.#lingerTimer.start(LINGER_MS);
     }
   }
 
@@ -326,6 +340,7 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
     this.#settingsTimer.stop();
     this.#ageTimer.stop();
     this.#idleTimer.stop();
+    this.#lingerTimer.stop();
     this.#keepalive.stop();
     this.#pacer.stop();
   }
