@@ -14,6 +14,7 @@ import { type HttpClient } from '../wire/client-exchange.js';
 import { type ClientProtocol, type ClientWireOptions } from '../wire/client-protocol.js';
 import { MAX_ENVELOPE_BYTES } from '../wire/envelope.js';
 import { type CallBeginner, type CallDefaults, CallSender } from './call/call-sender.js';
+import { CallsUnderWay, TrackedCalls } from './call/tracked-calls.js';
 import { bytesOf, durationOf } from './checked-options.js';
 import { checkedInterceptors, type ClientInterceptors } from './interceptor/interceptor.js';
 import { InterceptorChain } from './interceptor/interceptor-chain.js';
@@ -69,6 +70,14 @@ export interface ClientEngine extends HttpClient {
   destroy(): void;
 }
 
+/** Where the calls of a channel go. */
+export interface ChannelPlace {
+  /** For messages. */
+  readonly name: string;
+  /** In front of every path; empty for none. */
+  readonly prefix: string;
+}
+
 export class Channel {
   readonly #protocol: ClientProtocol;
   readonly #wire: ClientWireOptions;
@@ -78,17 +87,18 @@ export class Channel {
   readonly #callers = new Map<DescMethod, MethodCaller>();
   /** Of headers that pass on; `undefined` when nothing does. */
   readonly #passedOn: readonly string[] | undefined;
+  readonly #prefix: string;
+  readonly #underWay: CallsUnderWay;
   #isClosed = false;
 
-  /**
-   * @param prefix In front of every path.
-   * @throws TypeError When a setting is wrong.
-   */
+  /** @throws TypeError When a setting is wrong. */
   constructor(
     private readonly engine: ClientEngine,
     settings: CallSettings,
-    private readonly prefix = '',
+    { name, prefix }: ChannelPlace,
   ) {
+    this.#prefix = prefix;
+    this.#underWay = new CallsUnderWay(name);
     this.#protocol = findNamed('protocol', settings.protocol ?? 'connect', clientProtocols);
     this.#wire = resolveWire(settings);
     this.#defaults = {
@@ -110,14 +120,20 @@ export class Channel {
   }
 
   /** Takes no calls any more; settles when those under way have ended. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed();
-    return this.engine.close();
+    const underWay = this.#underWay.close();
+    if (underWay !== undefined) {
+      // They may have tries to come.
+      await underWay;
+    }
+    await this.engine.close();
   }
 
   /** Ends at once: calls under way fail. */
   destroy(): void {
     this.#closed();
+    this.#underWay.destroy();
     this.engine.destroy();
   }
 
@@ -147,13 +163,14 @@ export class Channel {
   }
 
   #intercepted(method: DescMethod, interceptors: ClientInterceptors): CallBeginner {
-    return interceptors.length === 0
-      ? this.#sender(method, this.#defaults)
-      : new InterceptorChain(
-          this.#sender(method, { ...this.#defaults, headers: undefined, timeoutMs: undefined }),
-          interceptors,
-          this.#defaults,
-        );
+    if (interceptors.length > 0) {
+      const bare = { ...this.#defaults, headers: undefined, timeoutMs: undefined };
+      const { sender } = this.#sender(method, bare);
+      return new TrackedCalls(new InterceptorChain(sender, interceptors, this.#defaults), this.#underWay);
+    }
+    const { sender, isRetried } = this.#sender(method, this.#defaults, this.#underWay);
+    // Others are exchanges from their begin to their end, and the engine knows them.
+    return isRetried ? new TrackedCalls(sender, this.#underWay) : sender;
   }
 
   /** The first time, nobody needs to know of incoming calls for this channel any more. */
@@ -164,13 +181,12 @@ export class Channel {
     this.#isClosed = true;
   }
 
-  #sender(method: DescMethod, defaults: CallDefaults): CallBeginner {
+  #sender(method: DescMethod, defaults: CallDefaults, gate?: CallsUnderWay) {
     const spec = createMethodSpec(method);
-    const endpoint = this.#protocol.endpoint({ spec, path: this.prefix + spec.path, options: this.#wire });
-    return new CallSender(
-      { spec, endpoint: this.#retries.around(endpoint, spec), http: this.engine },
-      defaults,
-    );
+    const plain = this.#protocol.endpoint({ spec, path: this.#prefix + spec.path, options: this.#wire });
+    const endpoint = this.#retries.around(plain, spec);
+    const sender = new CallSender({ spec, endpoint, http: this.engine, gate }, defaults);
+    return { sender, isRetried: endpoint !== plain };
   }
 }
 

@@ -44,7 +44,10 @@ export function createChannel({ url, httpVersion = '2', ...settings }: ChannelOp
   const { Engine } = findNamed('httpVersion', httpVersion, ENGINES);
   const servers = createEngine(destination, (target) => new Engine(target, settings), settings);
   const engine = new TransparentRetryClient(servers, destination.name, settings);
-  const channel = new Channel(engine, settings, destination.targets[0].pathPrefix);
+  const channel = new Channel(engine, settings, {
+    name: destination.name,
+    prefix: destination.targets[0].pathPrefix,
+  });
   if (channel.needsHttp2 && httpVersion !== '2') {
     channel.destroy();
     throw new TypeError(`httpVersion is "${httpVersion}", but ${settings.protocol} needs "2"`);

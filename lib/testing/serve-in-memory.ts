@@ -77,5 +77,6 @@ function testServer<App extends INestMicroservice | INestApplication>(
   peer: Peer,
 ): ConnectTestServer<App> {
   const http = new InProcessHttpClient(transport.connect(peer));
-  return new ConnectTestServer(app, undefined, (settings) => new Channel(http, settings, transport.prefix));
+  const place = { name: IN_MEMORY.address, prefix: transport.prefix };
+  return new ConnectTestServer(app, undefined, (settings) => new Channel(http, settings, place));
 }

@@ -56,7 +56,13 @@ function clientOf(channel: Channel): Eliza {
 function resolvingClient(url: string, protocol: Protocol, options: EngineOptions): Eliza {
   const destination = parseDestination(url, { isSecure: false });
   const engine = createEngine(destination, (target) => new Http2Client(target), options);
-  return clientOf(new EngineChannel(new TransparentRetryClient(engine, destination.name), { protocol }));
+  return clientOf(
+    new EngineChannel(
+      new TransparentRetryClient(engine, destination.name),
+      { protocol },
+      { name: destination.name, prefix: '' },
+    ),
+  );
 }
 
 /** @returns How many calls ended with each code. */

@@ -53,7 +53,7 @@ export interface MemoryElizaSetup extends CallSettings {
 
 export function memoryEliza({ prefix = '', client, ...settings }: MemoryElizaSetup = {}) {
   const engine = new MemoryEngine();
-  const channel = new Channel(engine, settings, prefix);
+  const channel = new Channel(engine, settings, { name: 'memory', prefix });
   return {
     engine,
     channel,

@@ -57,6 +57,8 @@ export interface SendRoute {
   readonly spec: MethodSpec;
   readonly endpoint: ClientEndpoint;
   readonly http: HttpClient;
+  /** Admits calls, where they come from the caller and not from an interceptor. */
+  readonly gate?: { admit(): void } | undefined;
 }
 
 export class CallSender implements CallBeginner {
@@ -85,7 +87,8 @@ export class CallSender implements CallBeginner {
   }
 
   #begin(request: unknown, options: SendOptions, reply: SingleReply | undefined): ClientCall {
-    const { endpoint, http } = this.route;
+    const { endpoint, http, gate } = this.route;
+    gate?.admit();
     const call = endpoint.open(http, this.#start(options), reply);
     if (this.spec.streamsRequests) {
       const credit = new SendCredit(call);

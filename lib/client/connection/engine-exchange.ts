@@ -9,7 +9,7 @@
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type HeaderList } from '../../rpc/headers.js';
 import { type ClientExchange, type ClientExchangeListener } from '../../wire/client-exchange.js';
-import { type Linked } from './linked-set.js';
+import { type Linked } from '../linked-set.js';
 
 /** The connection, or the client, that an exchange belongs to. */
 export interface ExchangeOwner {

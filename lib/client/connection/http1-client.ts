@@ -20,7 +20,7 @@ import { type EngineExchange, type ExchangeOwner } from './engine-exchange.js';
 import { clientClosed, clientDestroyed, notARequest } from './exchange-failure.js';
 import { FailedExchange } from './failed-exchange.js';
 import { Http1ClientExchange } from './http1-client-exchange.js';
-import { LinkedSet } from './linked-set.js';
+import { LinkedSet } from '../linked-set.js';
 import { type Target } from '../balancing/target.js';
 
 /** Of a response; as over HTTP/2. */

@@ -32,7 +32,7 @@ import {
 import { FailedExchange } from './failed-exchange.js';
 import { type BrokenStream, Http2ClientExchange, type Http2ExchangeOwner } from './http2-client-exchange.js';
 import { Keepalive } from './keepalive.js';
-import { LinkedSet } from './linked-set.js';
+import { LinkedSet } from '../linked-set.js';
 import { ResetPacer } from './reset-pacer.js';
 import { type Target } from '../balancing/target.js';
 

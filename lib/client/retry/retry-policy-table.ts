@@ -30,7 +30,7 @@ export class RetryPolicies {
     });
   }
 
-  /** @returns The endpoint itself for a method that is not retried. */
+  /** @returns The same endpoint for a method that is not retried. */
   around(endpoint: ClientEndpoint, spec: MethodSpec): ClientEndpoint {
     const { method } = spec;
     const settings =
