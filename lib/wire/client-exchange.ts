@@ -50,6 +50,8 @@ export interface ClientExchange {
   /** No `onData` until {@link resume}; the server is held back by flow control. May be called twice. */
   pause(): void;
   resume(): void;
+  /** Who answers, for messages; `undefined` where nobody has a name. */
+  readonly peer?: string | undefined;
   /** Why the request is sent again, while there is no response; `undefined` for the first time. */
   readonly lastFailure?: ConnectError | undefined;
   /**

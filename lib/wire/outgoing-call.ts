@@ -245,10 +245,11 @@ export abstract class OutgoingCall implements ClientCall, ClientExchangeListener
     if (this.isOver) {
       return;
     }
+    const fail = (cause: unknown): void => this.settleError(callbackThrew(cause));
     try {
-      callback?.(headers);
+      watchRejection(callback?.(headers), fail);
     } catch (cause) {
-      this.settleError(callbackThrew(cause));
+      fail(cause);
     }
   }
 
@@ -269,6 +270,13 @@ export function deadlineExceeded(timeoutMs: number | undefined, cause?: ConnectE
 /** The caller's `onHeaders` or `onTrailers` threw. */
 export function callbackThrew(cause: unknown): ConnectError {
   return new ConnectError(`onHeaders or onTrailers threw: ${String(cause)}`, { code: Code.Canceled, cause });
+}
+
+/** The caller's function may be async, as far as the compiler sees: its rejection would end the process. */
+export function watchRejection(result: unknown, onRejected: (cause: unknown) => void): void {
+  if (result instanceof Promise) {
+    result.catch(onRejected);
+  }
 }
 
 /** What the caller's signal means: `AbortSignal.timeout()` is a deadline, and so is that of an incoming call. */

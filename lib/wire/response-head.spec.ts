@@ -56,6 +56,12 @@ describe('foreignResponse', () => {
     });
   });
 
+  it('names the peer, where it has a name', () => {
+    expect(foreignResponse(502, [], 'http://eliza:8080').rawMessage).toBe(
+      'unexpected response from http://eliza:8080: HTTP status 502 without a content type',
+    );
+  });
+
   it('keeps the headers, which may say when to come back', () => {
     const { metadata } = foreignResponse(503, ['retry-after', '7', ':status', '503']);
     expect(metadata.toList()).toEqual(['retry-after', '7']);
@@ -64,10 +70,11 @@ describe('foreignResponse', () => {
 
 describe('unexpectedCodec', () => {
   it('blames the server, and names both types', () => {
-    expect(unexpectedCodec(200, ['content-type', 'application/json'], 'application/proto')).toMatchObject({
+    const expected = { expected: 'application/proto', peer: 'http://eliza:8080' };
+    expect(unexpectedCodec(200, ['content-type', 'application/json'], expected)).toMatchObject({
       code: Code.Internal,
       rawMessage:
-        'unexpected response: HTTP status 200 with content type "application/json" instead of "application/proto"',
+        'unexpected response from http://eliza:8080: HTTP status 200 with content type "application/json" instead of "application/proto"',
       fromWire: true,
     });
   });

@@ -2,7 +2,7 @@
  * What a client reads in the head of a response before it knows that the protocol has answered, and the errors of
  * responses where something else has: a proxy, a login page, another server.
  *
- * Those errors name the HTTP status and the content type, which tell an operator who it was.
+ * Those errors name the peer, the HTTP status and the content type, which tell an operator who it was.
  */
 import { isIdentity } from '../compression/negotiate.js';
 import { Code } from '../rpc/code.js';
@@ -28,18 +28,22 @@ export function mediaTypeOf(headers: HeaderList): string {
 }
 
 /** The error of a response that is not the protocol's: all it tells is its HTTP status. */
-export function foreignResponse(status: number, headers: HeaderList): ConnectError {
+export function foreignResponse(status: number, headers: HeaderList, peer?: string): ConnectError {
   return ConnectError.wire({
-    message: `unexpected response: ${describe(status, headers)}`,
+    message: `${unexpected(peer)}: ${describe(status, headers)}`,
     code: codeFromHttpStatus(status),
     metadata: RpcHeaders.fromWire(headers),
   });
 }
 
 /** The error of a response in the right protocol, but in another codec than its request. */
-export function unexpectedCodec(status: number, headers: HeaderList, expected: string): ConnectError {
+export function unexpectedCodec(
+  status: number,
+  headers: HeaderList,
+  { expected, peer }: { readonly expected: string; readonly peer: string | undefined },
+): ConnectError {
   return ConnectError.wire({
-    message: `unexpected response: ${describe(status, headers)} instead of "${expected}"`,
+    message: `${unexpected(peer)}: ${describe(status, headers)} instead of "${expected}"`,
     code: Code.Internal,
     metadata: RpcHeaders.fromWire(headers),
   });
@@ -60,6 +64,10 @@ export function refuseEncodedBody(headers: HeaderList, instead: string): void {
       metadata: RpcHeaders.fromWire(headers),
     });
   }
+}
+
+function unexpected(peer: string | undefined): string {
+  return peer === undefined ? 'unexpected response' : `unexpected response from ${peer}`;
 }
 
 function describe(status: number, headers: HeaderList): string {

@@ -10,6 +10,7 @@ import { Peers } from './peers.js';
 import { post, RecordingCall } from './recording-listener.js';
 
 const owner: Http2ExchangeOwner = {
+  targetName: 'http://test',
   exchangeClosed() {},
   failureOf: ({ error }) => {
     throw error ?? new Error('the stream broke');

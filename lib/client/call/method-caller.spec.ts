@@ -1,11 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { NEVER, Observable, Subject, throwError } from 'rxjs';
 import { ElizaService } from '../../../sample/01-eliza/gen/connectrpc/eliza/v1/eliza_pb.js';
-import { answerReflect, answerSay, memoryEliza, sentTo } from '../../../test/support/memory-eliza.js';
+import {
+  answerReflect,
+  answerSay,
+  beginStream,
+  endStream,
+  memoryEliza,
+  sentTo,
+} from '../../../test/support/memory-eliza.js';
 import { turn } from '../../../test/support/memory-flow.js';
 import { type MemoryClientExchange } from '../../../test/support/memory-http-client.js';
 import { Code } from '../../rpc/code.js';
 import { type ConnectError } from '../../rpc/connect-error.js';
+import { type RpcHeaders } from '../../rpc/headers.js';
 import { type CallSettings } from '../channel.js';
 
 describe('MethodCaller: what leaves', () => {
@@ -47,6 +55,18 @@ describe('MethodCaller: what leaves', () => {
     const { engine, eliza } = memoryEliza();
     await expect(eliza.say('hi' as never)).rejects.toMatchObject({ code: Code.InvalidArgument });
     expect(engine.requests).toEqual([]);
+  });
+
+  it.each<[string, string | undefined]>([
+    ['success', undefined],
+    ['failure', 'not_found'],
+  ])('is told of trailers at the end of a stream, which are none: %s', (_name, code) => {
+    const { engine, eliza } = memoryEliza();
+    const told: unknown[] = [];
+    const onTrailers = (trailers: RpcHeaders) => told.push(trailers.toList());
+    eliza.introduce({}, { onTrailers }).subscribe({ error: () => {} });
+    endStream(beginStream(engine.request), code);
+    expect(told).toEqual([[]]);
   });
 
   it('does not leave before a stream is consumed, and then once', () => {

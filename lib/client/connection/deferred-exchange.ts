@@ -39,6 +39,10 @@ export class DeferredExchange implements ClientExchange {
     }
   }
 
+  get peer(): string | undefined {
+    return this.#exchange?.peer;
+  }
+
   write(bytes: Uint8Array): boolean {
     if (this.#exchange !== undefined) {
       return this.#exchange.write(bytes);

@@ -46,6 +46,10 @@ export class Http1ClientExchange extends EngineExchange {
     request.on('close', onClose);
   }
 
+  get peer(): string {
+    return this.#targetName;
+  }
+
   /** Wants to be told of `drain`: needless for a request that is sent in one step. */
   watchDrain(): this {
     this.#request.on('drain', onDrain);

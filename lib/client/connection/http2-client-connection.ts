@@ -130,6 +130,10 @@ export class Http2ClientConnection implements Http2ExchangeOwner {
     this.#watch();
   }
 
+  get targetName(): string {
+    return this.#target.name;
+  }
+
   /** The server has sent its SETTINGS: it speaks HTTP/2, and has told what it takes. */
   get isProven(): boolean {
     return this.#isProven;

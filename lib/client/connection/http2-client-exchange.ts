@@ -13,6 +13,8 @@ import { EngineExchange, type ExchangeOwner } from './engine-exchange.js';
 
 /** The connection of a stream. */
 export interface Http2ExchangeOwner extends ExchangeOwner {
+  /** Of the server, for messages. */
+  readonly targetName: string;
   /** Why a stream of this connection broke. */
   failureOf(broken: BrokenStream): ConnectError;
   /** Calls {@link Http2ClientExchange.sendReset} now or later. */
@@ -73,6 +75,10 @@ export class Http2ClientExchange extends EngineExchange {
     stream.on('end', onEnd);
     stream.on('error', onError);
     stream.on('close', onClose);
+  }
+
+  get peer(): string {
+    return this.#connection.targetName;
   }
 
   /** Wants to be told of `drain`: needless for a request that is sent in one step. */

@@ -584,4 +584,17 @@ describe('Headers and trailers of retried calls', () => {
     expect(seen.events).toEqual(['onHeaders or onTrailers threw: Error: enough']);
     expect(engine.latest.isReset).toBe(true);
   });
+
+  it.each([1, 2])(
+    'end a stream when onHeaders is async and rejects, with %d attempts',
+    async (maxAttempts) => {
+      const { engine, rx } = setUp({ maxAttempts });
+      const seen = new Seen();
+      rx.introduce({}, { onHeaders: async () => enough() }).subscribe(seen);
+      beginStream(engine.latest).data(streamed('a'));
+      await pass(0);
+      expect(seen.events).toEqual(['a', 'onHeaders or onTrailers threw: Error: enough']);
+      expect(engine.latest.isReset).toBe(true);
+    },
+  );
 });

@@ -86,7 +86,7 @@ class RetryingCall implements ClientCall, RepliesOwner, AbortListener {
     this.#deadline = performance.now() + (retried.start.timeoutMs ?? Infinity);
     this.#replies = spec.streamsResponses ? new RetriedReplies(this) : undefined;
     this.#kept = new KeptMessages(means.budget);
-    this.#metadata = new KeptMetadata(retried.start);
+    this.#metadata = new KeptMetadata(retried.start, (error) => this.cancel(error));
   }
 
   begin(): this {

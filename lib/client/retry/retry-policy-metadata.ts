@@ -5,7 +5,7 @@
 import { type CallStart } from '../../rpc/client-call.js';
 import { type ConnectError } from '../../rpc/connect-error.js';
 import { type RpcHeaders } from '../../rpc/headers.js';
-import { asFromWire, callbackThrew } from '../../wire/outgoing-call.js';
+import { asFromWire, callbackThrew, watchRejection } from '../../wire/outgoing-call.js';
 
 type MetadataListeners = Pick<CallStart, 'onHeaders' | 'onTrailers'>;
 
@@ -16,7 +16,11 @@ export class KeptMetadata {
   #trailers: RpcHeaders | undefined;
   #isCommitted = false;
 
-  constructor(private readonly caller: MetadataListeners) {
+  /** @param onRejected Told when a function of the caller is async, and rejects. */
+  constructor(
+    private readonly caller: MetadataListeners,
+    private readonly onRejected: (error: ConnectError) => void,
+  ) {
     this.listeners = {
       onHeaders: caller.onHeaders && ((headers) => this.#keep(headers, this.#trailers)),
       onTrailers: caller.onTrailers && ((trailers) => this.#keep(this.#headers, trailers)),
@@ -42,15 +46,19 @@ export class KeptMetadata {
     this.drop();
     try {
       if (headers !== undefined) {
-        onHeaders?.(headers);
+        this.#call(onHeaders, headers);
       }
       if (trailers !== undefined) {
-        onTrailers?.(trailers);
+        this.#call(onTrailers, trailers);
       }
       return undefined;
     } catch (cause) {
       return asFromWire(callbackThrew(cause));
     }
+  }
+
+  #call(callback: MetadataListeners[keyof MetadataListeners], metadata: RpcHeaders): void {
+    watchRejection(callback?.(metadata), (cause) => this.onRejected(asFromWire(callbackThrew(cause))));
   }
 
   /** Throws what the caller's function throws: the attempt ends the call with it. */

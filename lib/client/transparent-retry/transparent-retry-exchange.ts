@@ -62,6 +62,10 @@ export class RetriedExchange implements ClientExchange, ClientExchangeListener {
     return this;
   }
 
+  get peer(): string | undefined {
+    return this.#exchange?.peer;
+  }
+
   write(bytes: Uint8Array): boolean {
     if (this.#isOver) {
       return false;

@@ -58,10 +58,10 @@ export class ConnectStreamClientCall extends EnvelopedOutgoingCall {
     const { contentType, compressions } = this.endpoint;
     // "Streaming responses always have an HTTP status of 200 OK": another one is not from a Connect server's method.
     if (status !== 200 || !isConnectType(type)) {
-      throw foreignResponse(status, headers);
+      throw foreignResponse(status, headers, this.exchange?.peer);
     }
     if (type !== contentType) {
-      throw unexpectedCodec(status, headers, contentType);
+      throw unexpectedCodec(status, headers, { expected: contentType, peer: this.exchange?.peer });
     }
     refuseEncodedBody(headers, ENCODING_HEADER);
     this.responseCompression = compressions.ofResponse(headerOf(headers, ENCODING_HEADER));

@@ -150,8 +150,8 @@ export class ConnectUnaryClientCall extends OutgoingCall {
     const expected = status === 200 ? this.endpoint.contentType : ERROR_TYPE;
     if (type !== expected) {
       throw status === 200 && isConnectType(type)
-        ? unexpectedCodec(status, headers, expected)
-        : foreignResponse(status, headers);
+        ? unexpectedCodec(status, headers, { expected, peer: this.exchange?.peer })
+        : foreignResponse(status, headers, this.exchange?.peer);
     }
   }
 
@@ -163,7 +163,7 @@ export class ConnectUnaryClientCall extends OutgoingCall {
   protected readError(status: number, headers: HeaderList, body: Uint8Array): ConnectError {
     const json = parseJsonObject(this.endpoint.format.inflate(body, this.#responseCompression));
     return json === undefined
-      ? foreignResponse(status, headers)
+      ? foreignResponse(status, headers, this.exchange?.peer)
       : errorFromJson(json, {
           fallbackCode: codeFromHttpStatus(status),
           metadata: leadingMetadata(headers).appendAll(trailingMetadata(headers)),

@@ -78,7 +78,7 @@ describe('decodeEndStream (Connect protocol, "Streaming-Response")', () => {
   it.each([{}, { error: null }, { metadata: null }, { metadata: {} }, { metadata: { 'x-a': [] } }, { x: 1 }])(
     'reads %j as success without trailers',
     (value) => {
-      expect(decode(value)).toEqual({ error: undefined, trailers: undefined });
+      expect(decode(value)).toEqual({ error: undefined, trailers: new RpcHeaders() });
     },
   );
 

@@ -65,13 +65,13 @@ export function decodeEndStream(payload: Uint8Array, headers: HeaderList): Outco
   if (!isJsonObject(error)) {
     return { error: undefined, trailers };
   }
-  const metadata = RpcHeaders.fromWire([...headers, ...(trailers?.toList() ?? [])]);
+  const metadata = RpcHeaders.fromWire([...headers, ...trailers.toList()]);
   // The HTTP status is 200 whatever the outcome: it tells no code.
   return { error: errorFromJson(error, { fallbackCode: Code.Unknown, metadata }), trailers };
 }
 
 /** Values that HTTP could not carry are left out: who passes them on in headers must not fail for it. */
-function readMetadata(json: unknown): RpcHeaders | undefined {
+function readMetadata(json: unknown): RpcHeaders {
   const trailers = new RpcHeaders();
   for (const [name, values] of isJsonObject(json) ? Object.entries(json) : []) {
     for (const value of Array.isArray(values) ? values : []) {
@@ -80,7 +80,7 @@ function readMetadata(json: unknown): RpcHeaders | undefined {
       }
     }
   }
-  return trailers.size === 0 ? undefined : trailers;
+  return trailers;
 }
 
 function appendIfValid(trailers: RpcHeaders, name: string, value: string): void {

@@ -130,8 +130,8 @@ export class GrpcClientCall extends EnvelopedOutgoingCall {
     const type = mediaTypeOf(headers);
     if (!contentTypes.includes(type)) {
       throw isOfBase(type, variant.contentType)
-        ? unexpectedCodec(status, headers, contentTypes[0])
-        : foreignResponse(status, headers);
+        ? unexpectedCodec(status, headers, { expected: contentTypes[0], peer: this.exchange?.peer })
+        : foreignResponse(status, headers, this.exchange?.peer);
     }
   }
 
@@ -140,7 +140,7 @@ export class GrpcClientCall extends EnvelopedOutgoingCall {
     const headers = this.#headers;
     const outcome = hasStatus ? this.#outcome(this.#takeTrailers()) : undefined;
     if (outcome?.error === undefined) {
-      throw foreignResponse(status, headers);
+      throw foreignResponse(status, headers, this.exchange?.peer);
     }
     this.settle(outcome, undefined);
   }
