@@ -44,7 +44,8 @@ function emitHandler({ output, service, names, ...to }: ServiceOutput): void {
     output.print(output.jsDoc(method, INDENT));
     output.print(
       INDENT,
-      method.localName,
+      // Bare, it would be the signature of a constructor.
+      method.localName === 'new' ? '"new"' : method.localName,
       '(',
       argument(method),
       ': ',
@@ -242,7 +243,7 @@ function emitCreateMock(to: ServiceOutput, style: Style): void {
     output.print();
     return;
   }
-  const signature = target === 'js' ? '(methods)' : `(methods: ${names.mocked} = {}): ${className}`;
+  const signature = target === 'js' ? '(methods)' : `(methods?: ${names.mocked}): ${className}`;
   const module = output.import('ConnectClientsModule', runtime);
   output.print(output.export('function', name), signature, ' {');
   // By the class, which no parameter can hide: a service may be called `methods`.

@@ -111,7 +111,8 @@ describe('protoc-gen-nestjs-connect', () => {
     ['suffix=_pb', 'these files belong to protoc-gen-es'],
     ['runtime=', 'runtime is empty'],
     ['paths=import', 'paths is "import": files are always written beside their source'],
-    ['target=py', 'invalid option "target=py"'],
+    ['target=py', 'invalid option "target=py": expected ts, js, dts'],
+    ['import_extension=mjs', 'invalid option "import_extension=mjs": expected none, js or ts'],
   ])('refuses %j', (parameter, message) => {
     expect(() => plugin.run(requestFor(parameter))).toThrow(message);
   });

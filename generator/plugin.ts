@@ -5,7 +5,7 @@
  * All three targets are written here, by one emitter: protoplugin would otherwise make JavaScript of TypeScript with a
  * compiler of its own, which is 32 MB.
  */
-import { createEcmaScriptPlugin, type Schema, type Target } from '@bufbuild/protoplugin';
+import { createEcmaScriptPlugin, type Plugin, type Schema, type Target } from '@bufbuild/protoplugin';
 import { emitService } from './emit-service.js';
 import { nameServices } from './names.js';
 import { type GeneratorOptions, parseOptions } from './options.js';
@@ -13,7 +13,7 @@ import { type GeneratorOptions, parseOptions } from './options.js';
 /** The package's own; a test compares them. */
 export const VERSION = '0.1.0';
 
-export const plugin = createEcmaScriptPlugin<GeneratorOptions>({
+const generator = createEcmaScriptPlugin<GeneratorOptions>({
   name: 'protoc-gen-nestjs-connect',
   version: `v${VERSION}`,
   parseOptions,
@@ -21,6 +21,29 @@ export const plugin = createEcmaScriptPlugin<GeneratorOptions>({
   generateJs: generate,
   generateDts: generate,
 });
+
+export const plugin: Plugin = {
+  ...generator,
+  /** @throws Error Which names the option, when one is wrong. */
+  run(request) {
+    try {
+      return generator.run(request);
+    } catch (error) {
+      throw explained(error as Error);
+    }
+  },
+};
+
+/** Of the options that protoplugin reads, and refuses without a word of what they can be. */
+const ACCEPTED: readonly (readonly [start: string, values: string])[] = [
+  ['invalid option "target=', 'ts, js, dts, or several with "+" between them'],
+  ['invalid option "import_extension=', 'none, js or ts'],
+];
+
+function explained(error: Error): Error {
+  const [, values] = ACCEPTED.find(([start]) => error.message.startsWith(start)) ?? [];
+  return values === undefined ? error : new Error(`${error.message}: expected ${values}`, { cause: error });
+}
 
 const EXTENSIONS = { ts: '.ts', js: '.js', dts: '.d.ts' } as const satisfies Record<Target, string>;
 

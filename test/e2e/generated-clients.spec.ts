@@ -292,7 +292,7 @@ describe('a generated base class', () => {
       }
     }
     expect(() => ConnectService(TalkService)(Forgetful)).toThrow(
-      'Forgetful has no handler for "say" of acme.talk.v1.TalkService. Add @Rpc() say()',
+      'Forgetful.say overrides a method with @Rpc(), and has none itself: calls would not reach it',
     );
   });
 });

@@ -92,7 +92,7 @@ export interface LegacyServiceMocked {
  *
  * @generated from service LegacyService
  */
-export function createLegacyServiceMock(methods: LegacyServiceMocked = {}): LegacyServiceClient {
+export function createLegacyServiceMock(methods?: LegacyServiceMocked): LegacyServiceClient {
   return ConnectClientsModule.createMock(LegacyServiceClient.service, methods);
 }
 
@@ -101,7 +101,7 @@ export function createLegacyServiceMock(methods: LegacyServiceMocked = {}): Lega
  *
  * @generated from service LegacyService
  */
-export function createLegacyServiceRxMock(methods: LegacyServiceMocked = {}): LegacyServiceRxClient {
+export function createLegacyServiceRxMock(methods?: LegacyServiceMocked): LegacyServiceRxClient {
   return ConnectClientsModule.createRxMock(LegacyServiceRxClient.service, methods);
 }
 

@@ -134,7 +134,7 @@ export interface OrderServiceMocked {
  *
  * @generated from service orders.v1.OrderService
  */
-export function createOrderServiceMock(methods: OrderServiceMocked = {}): OrderServiceClient {
+export function createOrderServiceMock(methods?: OrderServiceMocked): OrderServiceClient {
   return ConnectClientsModule.createMock(OrderServiceClient.service, methods);
 }
 
@@ -143,7 +143,7 @@ export function createOrderServiceMock(methods: OrderServiceMocked = {}): OrderS
  *
  * @generated from service orders.v1.OrderService
  */
-export function createOrderServiceRxMock(methods: OrderServiceMocked = {}): OrderServiceRxClient {
+export function createOrderServiceRxMock(methods?: OrderServiceMocked): OrderServiceRxClient {
   return ConnectClientsModule.createRxMock(OrderServiceRxClient.service, methods);
 }
 

@@ -134,7 +134,7 @@ export interface TheaterServiceMocked {
  *
  * @generated from service theater.v1.TheaterService
  */
-export function createTheaterServiceMock(methods: TheaterServiceMocked = {}): TheaterServiceClient {
+export function createTheaterServiceMock(methods?: TheaterServiceMocked): TheaterServiceClient {
   return ConnectClientsModule.createMock(TheaterServiceClient.service, methods);
 }
 
@@ -143,7 +143,7 @@ export function createTheaterServiceMock(methods: TheaterServiceMocked = {}): Th
  *
  * @generated from service theater.v1.TheaterService
  */
-export function createTheaterServiceRxMock(methods: TheaterServiceMocked = {}): TheaterServiceRxClient {
+export function createTheaterServiceRxMock(methods?: TheaterServiceMocked): TheaterServiceRxClient {
   return ConnectClientsModule.createRxMock(TheaterServiceRxClient.service, methods);
 }
 

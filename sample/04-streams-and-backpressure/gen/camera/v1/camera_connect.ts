@@ -134,7 +134,7 @@ export interface CameraServiceMocked {
  *
  * @generated from service camera.v1.CameraService
  */
-export function createCameraServiceMock(methods: CameraServiceMocked = {}): CameraServiceClient {
+export function createCameraServiceMock(methods?: CameraServiceMocked): CameraServiceClient {
   return ConnectClientsModule.createMock(CameraServiceClient.service, methods);
 }
 
@@ -143,7 +143,7 @@ export function createCameraServiceMock(methods: CameraServiceMocked = {}): Came
  *
  * @generated from service camera.v1.CameraService
  */
-export function createCameraServiceRxMock(methods: CameraServiceMocked = {}): CameraServiceRxClient {
+export function createCameraServiceRxMock(methods?: CameraServiceMocked): CameraServiceRxClient {
   return ConnectClientsModule.createRxMock(CameraServiceRxClient.service, methods);
 }
 

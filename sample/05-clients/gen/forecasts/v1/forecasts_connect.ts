@@ -134,7 +134,7 @@ export interface ForecastServiceMocked {
  *
  * @generated from service forecasts.v1.ForecastService
  */
-export function createForecastServiceMock(methods: ForecastServiceMocked = {}): ForecastServiceClient {
+export function createForecastServiceMock(methods?: ForecastServiceMocked): ForecastServiceClient {
   return ConnectClientsModule.createMock(ForecastServiceClient.service, methods);
 }
 
@@ -143,7 +143,7 @@ export function createForecastServiceMock(methods: ForecastServiceMocked = {}): 
  *
  * @generated from service forecasts.v1.ForecastService
  */
-export function createForecastServiceRxMock(methods: ForecastServiceMocked = {}): ForecastServiceRxClient {
+export function createForecastServiceRxMock(methods?: ForecastServiceMocked): ForecastServiceRxClient {
   return ConnectClientsModule.createRxMock(ForecastServiceRxClient.service, methods);
 }
 

@@ -102,7 +102,7 @@ export interface TrainServiceMocked {
  *
  * @generated from service trains.v1.TrainService
  */
-export function createTrainServiceMock(methods: TrainServiceMocked = {}): TrainServiceClient {
+export function createTrainServiceMock(methods?: TrainServiceMocked): TrainServiceClient {
   return ConnectClientsModule.createMock(TrainServiceClient.service, methods);
 }
 
@@ -111,7 +111,7 @@ export function createTrainServiceMock(methods: TrainServiceMocked = {}): TrainS
  *
  * @generated from service trains.v1.TrainService
  */
-export function createTrainServiceRxMock(methods: TrainServiceMocked = {}): TrainServiceRxClient {
+export function createTrainServiceRxMock(methods?: TrainServiceMocked): TrainServiceRxClient {
   return ConnectClientsModule.createRxMock(TrainServiceRxClient.service, methods);
 }
 

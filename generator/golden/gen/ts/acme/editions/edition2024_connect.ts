@@ -90,7 +90,7 @@ export interface Edition2024ServiceMocked {
  *
  * @generated from service acme.editions.Edition2024Service
  */
-export function createEdition2024ServiceMock(methods: Edition2024ServiceMocked = {}): Edition2024ServiceClient {
+export function createEdition2024ServiceMock(methods?: Edition2024ServiceMocked): Edition2024ServiceClient {
   return ConnectClientsModule.createMock(Edition2024ServiceClient.service, methods);
 }
 
@@ -99,7 +99,7 @@ export function createEdition2024ServiceMock(methods: Edition2024ServiceMocked =
  *
  * @generated from service acme.editions.Edition2024Service
  */
-export function createEdition2024ServiceRxMock(methods: Edition2024ServiceMocked = {}): Edition2024ServiceRxClient {
+export function createEdition2024ServiceRxMock(methods?: Edition2024ServiceMocked): Edition2024ServiceRxClient {
   return ConnectClientsModule.createRxMock(Edition2024ServiceRxClient.service, methods);
 }
 

@@ -198,7 +198,7 @@ export interface ElizaServiceMocked {
  *
  * @generated from service connectrpc.eliza.v1.ElizaService
  */
-export function createElizaServiceMock(methods: ElizaServiceMocked = {}): ElizaServiceClient {
+export function createElizaServiceMock(methods?: ElizaServiceMocked): ElizaServiceClient {
   return ConnectClientsModule.createMock(ElizaServiceClient.service, methods);
 }
 
@@ -207,7 +207,7 @@ export function createElizaServiceMock(methods: ElizaServiceMocked = {}): ElizaS
  *
  * @generated from service connectrpc.eliza.v1.ElizaService
  */
-export function createElizaServiceRxMock(methods: ElizaServiceMocked = {}): ElizaServiceRxClient {
+export function createElizaServiceRxMock(methods?: ElizaServiceMocked): ElizaServiceRxClient {
   return ConnectClientsModule.createRxMock(ElizaServiceRxClient.service, methods);
 }
 

@@ -437,6 +437,16 @@ export interface methodsHandler {
    * @generated from rpc acme.names.v1.methods.Then
    */
   then(request: Object$, context: ConnectContext): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  "new"(request: Object$, context: ConnectContext): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  hasOwnProperty(request: Object$, context: ConnectContext): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
 }
 
 /**
@@ -456,6 +466,16 @@ export declare abstract class methodsBase implements methodsHandler {
    * @generated from rpc acme.names.v1.methods.Then
    */
   then(_request: Object$, ..._others: never[]): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  new(_request: Object$, ..._others: never[]): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  hasOwnProperty(_request: Object$, ..._others: never[]): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
 }
 
 /**
@@ -472,6 +492,16 @@ export declare abstract class methodsClient {
    * @generated from rpc acme.names.v1.methods.Then
    */
   abstract then(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): globalThis.Promise<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  abstract new(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): globalThis.Promise<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  abstract hasOwnProperty(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): globalThis.Promise<Object$>;
 }
 
 /**
@@ -488,6 +518,16 @@ export declare abstract class methodsRxClient {
    * @generated from rpc acme.names.v1.methods.Then
    */
   abstract then(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): Observable$1<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  abstract new(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): Observable$1<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  abstract hasOwnProperty(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): Observable$1<Object$>;
 }
 
 /**
@@ -497,6 +537,8 @@ export declare abstract class methodsRxClient {
  */
 export interface methodsMocked {
   then?(request: Object$): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+  new?(request: Object$): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+  hasOwnProperty?(request: Object$): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
 }
 
 /**

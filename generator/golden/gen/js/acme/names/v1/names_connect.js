@@ -281,6 +281,8 @@ export function createConnectClientsModuleRxMock(methods) {
 export class methodsBase {
   static {
     Rpc()(this.prototype, "then", { value: this.prototype.then });
+    Rpc()(this.prototype, "new", { value: this.prototype.new });
+    Rpc()(this.prototype, "hasOwnProperty", { value: this.prototype.hasOwnProperty });
   }
 
   /**
@@ -288,6 +290,20 @@ export class methodsBase {
    */
   then() {
     throw new ConnectError("/acme.names.v1.methods/Then is not implemented", { code: Code.Unimplemented });
+  }
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  new() {
+    throw new ConnectError("/acme.names.v1.methods/New is not implemented", { code: Code.Unimplemented });
+  }
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  hasOwnProperty() {
+    throw new ConnectError("/acme.names.v1.methods/HasOwnProperty is not implemented", { code: Code.Unimplemented });
   }
 }
 

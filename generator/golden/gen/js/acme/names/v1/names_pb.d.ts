@@ -210,6 +210,22 @@ export declare const methods: GenService<{
     input: typeof ObjectSchema;
     output: typeof ObjectSchema;
   },
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  new: {
+    methodKind: "unary";
+    input: typeof ObjectSchema;
+    output: typeof ObjectSchema;
+  },
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  hasOwnProperty: {
+    methodKind: "unary";
+    input: typeof ObjectSchema;
+    output: typeof ObjectSchema;
+  },
 }>;
 
 /**

@@ -284,7 +284,7 @@ export interface InjectableMocked {
  *
  * @generated from service acme.names.v1.Injectable
  */
-export function createInjectableMock(methods: InjectableMocked = {}): InjectableClient {
+export function createInjectableMock(methods?: InjectableMocked): InjectableClient {
   return ConnectClientsModule.createMock(InjectableClient.service, methods);
 }
 
@@ -293,7 +293,7 @@ export function createInjectableMock(methods: InjectableMocked = {}): Injectable
  *
  * @generated from service acme.names.v1.Injectable
  */
-export function createInjectableRxMock(methods: InjectableMocked = {}): InjectableRxClient {
+export function createInjectableRxMock(methods?: InjectableMocked): InjectableRxClient {
   return ConnectClientsModule.createRxMock(InjectableRxClient.service, methods);
 }
 
@@ -378,7 +378,7 @@ export interface ConnectClientMocked {
  *
  * @generated from service acme.names.v1.ConnectClient
  */
-export function createConnectClientMock(methods: ConnectClientMocked = {}): ConnectClientClient {
+export function createConnectClientMock(methods?: ConnectClientMocked): ConnectClientClient {
   return ConnectClientsModule.createMock(ConnectClientClient.service, methods);
 }
 
@@ -387,7 +387,7 @@ export function createConnectClientMock(methods: ConnectClientMocked = {}): Conn
  *
  * @generated from service acme.names.v1.ConnectClient
  */
-export function createConnectClientRxMock(methods: ConnectClientMocked = {}): ConnectClientRxClient {
+export function createConnectClientRxMock(methods?: ConnectClientMocked): ConnectClientRxClient {
   return ConnectClientsModule.createRxMock(ConnectClientRxClient.service, methods);
 }
 
@@ -472,7 +472,7 @@ export interface ConnectClientsModuleMocked {
  *
  * @generated from service acme.names.v1.ConnectClientsModule
  */
-export function createConnectClientsModuleMock(methods: ConnectClientsModuleMocked = {}): ConnectClientsModuleClient {
+export function createConnectClientsModuleMock(methods?: ConnectClientsModuleMocked): ConnectClientsModuleClient {
   return ConnectClientsModule.createMock(ConnectClientsModuleClient.service, methods);
 }
 
@@ -481,7 +481,7 @@ export function createConnectClientsModuleMock(methods: ConnectClientsModuleMock
  *
  * @generated from service acme.names.v1.ConnectClientsModule
  */
-export function createConnectClientsModuleRxMock(methods: ConnectClientsModuleMocked = {}): ConnectClientsModuleRxClient {
+export function createConnectClientsModuleRxMock(methods?: ConnectClientsModuleMocked): ConnectClientsModuleRxClient {
   return ConnectClientsModule.createRxMock(ConnectClientsModuleRxClient.service, methods);
 }
 
@@ -493,6 +493,16 @@ export interface methodsHandler {
    * @generated from rpc acme.names.v1.methods.Then
    */
   then(request: Object$, context: ConnectContext): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  "new"(request: Object$, context: ConnectContext): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  hasOwnProperty(request: Object$, context: ConnectContext): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
 }
 
 /**
@@ -510,6 +520,8 @@ export interface methodsHandler {
 export abstract class methodsBase implements methodsHandler {
   static {
     Rpc()(this.prototype, "then", { value: this.prototype.then });
+    Rpc()(this.prototype, "new", { value: this.prototype.new });
+    Rpc()(this.prototype, "hasOwnProperty", { value: this.prototype.hasOwnProperty });
   }
 
   /**
@@ -517,6 +529,20 @@ export abstract class methodsBase implements methodsHandler {
    */
   then(_request: Object$, ..._others: never[]): RpcSingle<MessageInitShape<typeof ObjectSchema>> {
     throw new ConnectError("/acme.names.v1.methods/Then is not implemented", { code: Code.Unimplemented });
+  }
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  new(_request: Object$, ..._others: never[]): RpcSingle<MessageInitShape<typeof ObjectSchema>> {
+    throw new ConnectError("/acme.names.v1.methods/New is not implemented", { code: Code.Unimplemented });
+  }
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  hasOwnProperty(_request: Object$, ..._others: never[]): RpcSingle<MessageInitShape<typeof ObjectSchema>> {
+    throw new ConnectError("/acme.names.v1.methods/HasOwnProperty is not implemented", { code: Code.Unimplemented });
   }
 }
 
@@ -534,6 +560,16 @@ export abstract class methodsClient {
    * @generated from rpc acme.names.v1.methods.Then
    */
   abstract then(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): globalThis.Promise<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  abstract new(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): globalThis.Promise<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  abstract hasOwnProperty(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): globalThis.Promise<Object$>;
 }
 
 /**
@@ -550,6 +586,16 @@ export abstract class methodsRxClient {
    * @generated from rpc acme.names.v1.methods.Then
    */
   abstract then(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): Observable$1<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.New
+   */
+  abstract new(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): Observable$1<Object$>;
+
+  /**
+   * @generated from rpc acme.names.v1.methods.HasOwnProperty
+   */
+  abstract hasOwnProperty(request: MessageInitShape<typeof ObjectSchema>, options?: CallOptions): Observable$1<Object$>;
 }
 
 /**
@@ -559,6 +605,8 @@ export abstract class methodsRxClient {
  */
 export interface methodsMocked {
   then?(request: Object$): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+  new?(request: Object$): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
+  hasOwnProperty?(request: Object$): RpcSingle<MessageInitShape<typeof ObjectSchema>>;
 }
 
 /**
@@ -566,7 +614,7 @@ export interface methodsMocked {
  *
  * @generated from service acme.names.v1.methods
  */
-export function createmethodsMock(methods: methodsMocked = {}): methodsClient {
+export function createmethodsMock(methods?: methodsMocked): methodsClient {
   return ConnectClientsModule.createMock(methodsClient.service, methods);
 }
 
@@ -575,7 +623,7 @@ export function createmethodsMock(methods: methodsMocked = {}): methodsClient {
  *
  * @generated from service acme.names.v1.methods
  */
-export function createmethodsRxMock(methods: methodsMocked = {}): methodsRxClient {
+export function createmethodsRxMock(methods?: methodsMocked): methodsRxClient {
   return ConnectClientsModule.createRxMock(methodsRxClient.service, methods);
 }
 
@@ -660,7 +708,7 @@ export interface RpcMocked {
  *
  * @generated from service acme.names.v1.Rpc
  */
-export function createRpcMock(methods: RpcMocked = {}): RpcClient {
+export function createRpcMock(methods?: RpcMocked): RpcClient {
   return ConnectClientsModule.createMock(RpcClient.service, methods);
 }
 
@@ -669,7 +717,7 @@ export function createRpcMock(methods: RpcMocked = {}): RpcClient {
  *
  * @generated from service acme.names.v1.Rpc
  */
-export function createRpcRxMock(methods: RpcMocked = {}): RpcRxClient {
+export function createRpcRxMock(methods?: RpcMocked): RpcRxClient {
   return ConnectClientsModule.createRxMock(RpcRxClient.service, methods);
 }
 
@@ -756,7 +804,7 @@ export interface ElizaMocked {
  *
  * @generated from service acme.names.v1.Eliza
  */
-export function createElizaMock(methods: ElizaMocked = {}): ElizaClient {
+export function createElizaMock(methods?: ElizaMocked): ElizaClient {
   return ConnectClientsModule.createMock(ElizaClient.service, methods);
 }
 
@@ -765,7 +813,7 @@ export function createElizaMock(methods: ElizaMocked = {}): ElizaClient {
  *
  * @generated from service acme.names.v1.Eliza
  */
-export function createElizaRxMock(methods: ElizaMocked = {}): ElizaRxClient {
+export function createElizaRxMock(methods?: ElizaMocked): ElizaRxClient {
   return ConnectClientsModule.createRxMock(ElizaRxClient.service, methods);
 }
 
@@ -850,7 +898,7 @@ export interface ElizaRxMocked {
  *
  * @generated from service acme.names.v1.ElizaRx
  */
-export function createElizaRxMock$(methods: ElizaRxMocked = {}): ElizaRxClient$ {
+export function createElizaRxMock$(methods?: ElizaRxMocked): ElizaRxClient$ {
   return ConnectClientsModule.createMock(ElizaRxClient$.service, methods);
 }
 
@@ -859,7 +907,7 @@ export function createElizaRxMock$(methods: ElizaRxMocked = {}): ElizaRxClient$ 
  *
  * @generated from service acme.names.v1.ElizaRx
  */
-export function createElizaRxRxMock(methods: ElizaRxMocked = {}): ElizaRxRxClient {
+export function createElizaRxRxMock(methods?: ElizaRxMocked): ElizaRxRxClient {
   return ConnectClientsModule.createRxMock(ElizaRxRxClient.service, methods);
 }
 

@@ -92,7 +92,7 @@ export interface PromiseMocked {
  *
  * @generated from service acme.promise.v1.Promise
  */
-export function createPromiseMock(methods: PromiseMocked = {}): PromiseClient {
+export function createPromiseMock(methods?: PromiseMocked): PromiseClient {
   return ConnectClientsModule.createMock(PromiseClient.service, methods);
 }
 
@@ -101,7 +101,7 @@ export function createPromiseMock(methods: PromiseMocked = {}): PromiseClient {
  *
  * @generated from service acme.promise.v1.Promise
  */
-export function createPromiseRxMock(methods: PromiseMocked = {}): PromiseRxClient {
+export function createPromiseRxMock(methods?: PromiseMocked): PromiseRxClient {
   return ConnectClientsModule.createRxMock(PromiseRxClient.service, methods);
 }
 
@@ -186,7 +186,7 @@ export interface ObservableMocked {
  *
  * @generated from service acme.promise.v1.Observable
  */
-export function createObservableMock(methods: ObservableMocked = {}): ObservableClient {
+export function createObservableMock(methods?: ObservableMocked): ObservableClient {
   return ConnectClientsModule.createMock(ObservableClient.service, methods);
 }
 
@@ -195,7 +195,7 @@ export function createObservableMock(methods: ObservableMocked = {}): Observable
  *
  * @generated from service acme.promise.v1.Observable
  */
-export function createObservableRxMock(methods: ObservableMocked = {}): ObservableRxClient {
+export function createObservableRxMock(methods?: ObservableMocked): ObservableRxClient {
   return ConnectClientsModule.createRxMock(ObservableRxClient.service, methods);
 }
 

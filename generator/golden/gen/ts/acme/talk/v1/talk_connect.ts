@@ -231,7 +231,7 @@ export interface TalkServiceMocked {
  *
  * @generated from service acme.talk.v1.TalkService
  */
-export function createTalkServiceMock(methods: TalkServiceMocked = {}): TalkServiceClient {
+export function createTalkServiceMock(methods?: TalkServiceMocked): TalkServiceClient {
   return ConnectClientsModule.createMock(TalkServiceClient.service, methods);
 }
 
@@ -240,7 +240,7 @@ export function createTalkServiceMock(methods: TalkServiceMocked = {}): TalkServ
  *
  * @generated from service acme.talk.v1.TalkService
  */
-export function createTalkServiceRxMock(methods: TalkServiceMocked = {}): TalkServiceRxClient {
+export function createTalkServiceRxMock(methods?: TalkServiceMocked): TalkServiceRxClient {
   return ConnectClientsModule.createRxMock(TalkServiceRxClient.service, methods);
 }
 
@@ -302,7 +302,7 @@ export interface EmptyServiceMocked {
  *
  * @generated from service acme.talk.v1.EmptyService
  */
-export function createEmptyServiceMock(methods: EmptyServiceMocked = {}): EmptyServiceClient {
+export function createEmptyServiceMock(methods?: EmptyServiceMocked): EmptyServiceClient {
   return ConnectClientsModule.createMock(EmptyServiceClient.service, methods);
 }
 
@@ -311,7 +311,7 @@ export function createEmptyServiceMock(methods: EmptyServiceMocked = {}): EmptyS
  *
  * @generated from service acme.talk.v1.EmptyService
  */
-export function createEmptyServiceRxMock(methods: EmptyServiceMocked = {}): EmptyServiceRxClient {
+export function createEmptyServiceRxMock(methods?: EmptyServiceMocked): EmptyServiceRxClient {
   return ConnectClientsModule.createRxMock(EmptyServiceRxClient.service, methods);
 }
 
@@ -404,7 +404,7 @@ export interface OldServiceMocked {
  * @generated from service acme.talk.v1.OldService
  * @deprecated
  */
-export function createOldServiceMock(methods: OldServiceMocked = {}): OldServiceClient {
+export function createOldServiceMock(methods?: OldServiceMocked): OldServiceClient {
   return ConnectClientsModule.createMock(OldServiceClient.service, methods);
 }
 
@@ -414,7 +414,7 @@ export function createOldServiceMock(methods: OldServiceMocked = {}): OldService
  * @generated from service acme.talk.v1.OldService
  * @deprecated
  */
-export function createOldServiceRxMock(methods: OldServiceMocked = {}): OldServiceRxClient {
+export function createOldServiceRxMock(methods?: OldServiceMocked): OldServiceRxClient {
   return ConnectClientsModule.createRxMock(OldServiceRxClient.service, methods);
 }
 
