@@ -366,6 +366,41 @@ describe('nest-add', () => {
   });
 
   it.each([
+    [undefined, '^2.17.0', false],
+    ['2.17.3', '2.17.3', false],
+    ['^2.17.0', '^2.17.0', false],
+    ['^3.0.0', '^3.0.0', false],
+    ['catalog:', '^2.17.0', false],
+    ['workspace:*', '^2.17.0', false],
+    ['~2.6.3', '~2.6.3', true],
+    ['^1.10.0', '^1.10.0', true],
+  ])('takes protoc-gen-es for @bufbuild/protobuf %s: %s', async (protobuf, expected, isOld) => {
+    const dependencies = { '@nestjs/common': '^12.0.0', ...(protobuf && { '@bufbuild/protobuf': protobuf }) };
+    const app = await add({ ...NEW_APP, 'package.json': manifestWith({ dependencies }) });
+    expect(JSON.parse(app.readText('package.json'))).toMatchObject({
+      dependencies: { '@bufbuild/protobuf': protobuf ?? expected },
+      devDependencies: { '@bufbuild/protoc-gen-es': expected },
+    });
+    expect(app.messages).toEqual(isOld ? [expect.stringContaining('nestjs-connect needs ^2.17.0')] : []);
+  });
+
+  it('tells what to add to buf.gen.yaml for another project of a monorepo, and nothing for the same one', async () => {
+    const projects = {
+      'apps/admin/src/app.module.ts': NEW_APP['src/app.module.ts'] ?? '',
+      'apps/shop/src/app.module.ts': NEW_APP['src/app.module.ts'] ?? '',
+    };
+    const app = await add({ ...NEW_APP, ...projects }, { sourceRoot: 'apps/admin/src' });
+    await app.run(nestAdd({ sourceRoot: 'apps/shop/src' }));
+    const [message = '', ...others] = app.messages.filter((text) => text.startsWith('buf.gen.yaml'));
+    expect([message.split('out: ').slice(1), others]).toEqual([
+      [expect.stringMatching(/^apps\/shop\/src\/gen\n/), expect.stringMatching(/^apps\/shop\/src\/gen\n/)],
+      [],
+    ]);
+    await app.run(nestAdd({ sourceRoot: 'apps/admin/src' }));
+    expect(app.messages.filter((text) => text.startsWith('buf.gen.yaml'))).toEqual([message]);
+  });
+
+  it.each([
     ['Nest 10', manifestWith({ dependencies: { '@nestjs/common': '^10.4.0' } }), 'needs Nest 11 or 12'],
     ['no Nest', manifestWith({ dependencies: {} }), 'has no @nestjs/common'],
   ])('refuses apps with %s', async (_, manifest, message) => {

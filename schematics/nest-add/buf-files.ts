@@ -20,17 +20,22 @@ export function addBufFiles(tree: AppTree, log: Log, sourceRoot: string): void {
 
 function addTemplate(tree: AppTree, log: Log, sourceRoot: string): void {
   const extension = importExtension(tree) === '' ? 'none' : 'js';
-  const plugins = ['protoc-gen-es', PLUGIN].map((plugin) => pluginTemplate(plugin, sourceRoot, extension));
+  const out = `${sourceRoot}/gen`;
+  const plugins = ['protoc-gen-es', PLUGIN].map((plugin) => pluginTemplate(plugin, out, extension));
   if (!tree.exists('buf.gen.yaml')) {
     tree.create('buf.gen.yaml', `version: v2\nplugins:\n${plugins.join('')}`);
-  } else if (!tree.readText('buf.gen.yaml').includes(PLUGIN)) {
+    return;
+  }
+  // It may generate for another project of a monorepo.
+  const template = tree.readText('buf.gen.yaml');
+  if (!template.includes(PLUGIN) || !template.includes(out)) {
     log.warn(`buf.gen.yaml is there already, and kept. Add to its plugins:\n${plugins.join('')}`);
   }
 }
 
-function pluginTemplate(plugin: string, sourceRoot: string, extension: string): string {
+function pluginTemplate(plugin: string, out: string, extension: string): string {
   return `  - local: ${plugin}
-    out: ${sourceRoot}/gen
+    out: ${out}
     opt:
       - target=ts
       - import_extension=${extension}

@@ -17,7 +17,7 @@ const GENERATE = 'buf generate';
 export function addToManifest(tree: AppTree, log: Log): boolean {
   const manifest = readManifest(tree);
   const present = { ...tableOf(manifest, 'devDependencies'), ...tableOf(manifest, 'dependencies') };
-  const protobuf = present['@bufbuild/protobuf'] ?? PROTOBUF;
+  const protobuf = protobufRange(present, log);
   const dependencies = missing(present, {
     '@bufbuild/protobuf': protobuf,
     '@nestjs/microservices': `^${nestMajor(present)}.0.0`,
@@ -25,7 +25,6 @@ export function addToManifest(tree: AppTree, log: Log): boolean {
   });
   const devDependencies = missing(present, {
     '@bufbuild/buf': BUF,
-    // Code of a newer one would not run on the app's run time.
     '@bufbuild/protoc-gen-es': protobuf,
   });
   write(tree, {
@@ -37,14 +36,34 @@ export function addToManifest(tree: AppTree, log: Log): boolean {
   return Object.keys({ ...dependencies, ...devDependencies }).length > 0;
 }
 
+/** Code of a newer plugin would not run on the app's run time. "workspace:*", "catalog:" and the like mean nothing for others. */
+function protobufRange(present: Table, log: Log): string {
+  const range = present['@bufbuild/protobuf'];
+  const lowest = range === undefined ? undefined : versionOf(range);
+  if (range === undefined || lowest === undefined) {
+    return PROTOBUF;
+  }
+  const needed = versionOf(PROTOBUF) ?? lowest;
+  if (lowest[0] < needed[0] || (lowest[0] === needed[0] && lowest[1] < needed[1])) {
+    log.warn(`package.json has @bufbuild/protobuf ${range}, and nestjs-connect needs ${PROTOBUF}: update it`);
+  }
+  return range;
+}
+
+/** @returns Major and minor version that a range begins with; `undefined` when it begins with none. */
+function versionOf(range: string): readonly [number, number] | undefined {
+  const match = /^[\s^~>=v]*(\d+)(?:\.(\d+))?/.exec(range);
+  return match === null ? undefined : [Number(match[1]), Number(match[2] ?? 0)];
+}
+
 function nestMajor(present: Table): number {
   const range = present['@nestjs/common'];
   if (range === undefined) {
     throw new Error('package.json has no @nestjs/common: run this in the root folder of a Nest app');
   }
-  const [newest] = NEST.slice(-1);
+  const newest = Math.max(...NEST);
   // "latest", "workspace:*" and the like say nothing; of alternatives the last one is usually the newest.
-  const major = Number(/^[\s^~>=v]*(\d+)/.exec(range.split('||').at(-1) ?? range)?.[1] ?? newest);
+  const [major] = versionOf(range.split('||').at(-1) ?? range) ?? [newest];
   if (!NEST.some((supported) => supported === major)) {
     throw new Error(
       `nestjs-connect needs Nest ${NEST.join(' or ')}, and package.json has @nestjs/common ${range}`,
