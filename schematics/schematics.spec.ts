@@ -366,23 +366,32 @@ describe('nest-add', () => {
   });
 
   it.each([
-    [undefined, '^2.17.0', false],
-    ['2.17.3', '2.17.3', false],
-    ['^2.17.0', '^2.17.0', false],
-    ['^3.0.0', '^3.0.0', false],
-    ['catalog:', '^2.17.0', false],
-    ['workspace:*', '^2.17.0', false],
-    ['~2.6.3', '~2.6.3', true],
-    ['^1.10.0', '^1.10.0', true],
-  ])('takes protoc-gen-es for @bufbuild/protobuf %s: %s', async (protobuf, expected, isOld) => {
-    const dependencies = { '@nestjs/common': '^12.0.0', ...(protobuf && { '@bufbuild/protobuf': protobuf }) };
-    const app = await add({ ...NEW_APP, 'package.json': manifestWith({ dependencies }) });
-    expect(JSON.parse(app.readText('package.json'))).toMatchObject({
-      dependencies: { '@bufbuild/protobuf': protobuf ?? expected },
-      devDependencies: { '@bufbuild/protoc-gen-es': expected },
-    });
-    expect(app.messages).toEqual(isOld ? [expect.stringContaining('nestjs-connect needs ^2.17.0')] : []);
-  });
+    [undefined, '^2.17.0', 0],
+    ['2.17.3', '2.17.3', 0],
+    ['^2.17.0', '^2.17.0', 0],
+    ['^3.0.0', '^3.0.0', 0],
+    ['catalog:', '^2.17.0', 0],
+    ['workspace:*', '^2.17.0', 0],
+    ['~2.6.3', '~2.6.3', 1],
+    ['^1.10.0', '^1.10.0', 1],
+  ])(
+    'takes protoc-gen-es for @bufbuild/protobuf %s: %s, with %d warnings',
+    async (protobuf, expected, warnings) => {
+      const dependencies = {
+        '@nestjs/common': '^12.0.0',
+        ...(protobuf && { '@bufbuild/protobuf': protobuf }),
+      };
+      const app = await add({ ...NEW_APP, 'package.json': manifestWith({ dependencies }) });
+      expect(JSON.parse(app.readText('package.json'))).toMatchObject({
+        dependencies: { '@bufbuild/protobuf': protobuf ?? expected },
+        devDependencies: { '@bufbuild/protoc-gen-es': expected },
+      });
+      expect(app.messages).toHaveLength(warnings);
+      expect(app.messages.join()).toMatch(
+        /^(?:package\.json has @bufbuild\/protobuf .* needs \^2\.17\.0: update it)?$/,
+      );
+    },
+  );
 
   it('tells what to add to buf.gen.yaml for another project of a monorepo, and nothing for the same one', async () => {
     const projects = {
