@@ -10,13 +10,14 @@ import { asFromWire } from '../../wire/outgoing-call.js';
 import { type CallOptions } from '../client-types.js';
 import { clientClosed, clientDestroyed } from '../connection/exchange-failure.js';
 import { LinkedSet } from '../linked-set.js';
+import { Waiters } from '../waiters.js';
 import { type BegunCall, type CallBeginner } from './call-sender.js';
 
 /** Of one channel. */
 export class CallsUnderWay {
   readonly #calls = new LinkedSet<TrackedCall>();
   #isClosed = false;
-  #whenNone: (() => void)[] = [];
+  readonly #closing = new Waiters();
 
   /** @param name Of the channel's server, for messages. */
   constructor(private readonly name: string) {}
@@ -31,7 +32,7 @@ export class CallsUnderWay {
   /** Admits no calls any more. @returns Settles when those under way have ended; `undefined` when there are none. */
   close(): Promise<void> | undefined {
     this.#isClosed = true;
-    return this.#calls.size === 0 ? undefined : new Promise((resolve) => this.#whenNone.push(resolve));
+    return this.#calls.size === 0 ? undefined : this.#closing.wait();
   }
 
   /** Ends those under way; their callers are told. */
@@ -51,7 +52,7 @@ export class CallsUnderWay {
   ended(call: TrackedCall): void {
     this.#calls.delete(call);
     if (this.#calls.size === 0) {
-      this.#whenNone.splice(0).forEach((resolve) => resolve());
+      this.#closing.release();
     }
   }
 }

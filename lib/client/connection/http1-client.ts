@@ -21,6 +21,7 @@ import { clientClosed, clientDestroyed, notARequest } from './exchange-failure.j
 import { FailedExchange } from './failed-exchange.js';
 import { Http1ClientExchange } from './http1-client-exchange.js';
 import { LinkedSet } from '../linked-set.js';
+import { Waiters } from '../waiters.js';
 import { type Target } from '../balancing/target.js';
 
 /** Of a response; as over HTTP/2. */
@@ -94,7 +95,7 @@ export class Http1Client implements HttpClient, ExchangeOwner {
   readonly #agent: Agent;
   readonly #exchanges = new LinkedSet<EngineExchange>();
   #isClosed = false;
-  #whenIdle: (() => void)[] = [];
+  readonly #closing = new Waiters();
 
   /** @throws TypeError, Error When the TLS options are wrong. */
   constructor(
@@ -132,7 +133,7 @@ export class Http1Client implements HttpClient, ExchangeOwner {
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#exchanges.size > 0) {
-      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+      await this.#closing.wait();
     }
     this.#agent.destroy();
   }
@@ -150,9 +151,7 @@ export class Http1Client implements HttpClient, ExchangeOwner {
   exchangeClosed(exchange: EngineExchange): void {
     this.#exchanges.delete(exchange);
     if (this.#exchanges.size === 0) {
-      const waiting = this.#whenIdle;
-      this.#whenIdle = [];
-      waiting.forEach((resolve) => resolve());
+      this.#closing.release();
     }
   }
 

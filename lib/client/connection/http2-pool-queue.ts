@@ -8,6 +8,7 @@ import {
   type HttpClient,
 } from '../../wire/client-exchange.js';
 import { DeferredExchange } from './deferred-exchange.js';
+import { Waiters } from '../waiters.js';
 
 class WaitingExchange extends DeferredExchange {
   constructor(
@@ -29,13 +30,11 @@ class WaitingExchange extends DeferredExchange {
 
 export class Http2PoolQueue {
   readonly #waiting = new Set<WaitingExchange>();
-  #whenEmpty: (() => void)[] = [];
+  readonly #closing = new Waiters();
   readonly #left = (): void => {
     this.onLeave();
     if (this.#waiting.size === 0) {
-      const resolved = this.#whenEmpty;
-      this.#whenEmpty = [];
-      resolved.forEach((resolve) => resolve());
+      this.#closing.release();
     }
   };
 
@@ -73,7 +72,7 @@ export class Http2PoolQueue {
   /** Settles when nobody waits. */
   async whenEmpty(): Promise<void> {
     if (this.#waiting.size > 0) {
-      await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+      await this.#closing.wait();
     }
   }
 }

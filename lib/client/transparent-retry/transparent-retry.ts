@@ -20,6 +20,7 @@ import { ByteBudget } from '../byte-budget.js';
 import { bytesOf } from '../checked-options.js';
 import { clientClosed, clientDestroyed } from '../connection/exchange-failure.js';
 import { FailedExchange } from '../connection/failed-exchange.js';
+import { Waiters } from '../waiters.js';
 import { KeptRequest } from './kept-request.js';
 import { RetriedExchange, type RetryOwner } from './transparent-retry-exchange.js';
 
@@ -41,7 +42,7 @@ export class TransparentRetryClient implements ClientEngine, RetryOwner {
   readonly #pausing = new Set<RetriedExchange>();
   #underWay = 0;
   #isClosed = false;
-  #whenIdle: (() => void)[] = [];
+  readonly #closing = new Waiters();
 
   /** @throws TypeError When an option is wrong. */
   constructor(
@@ -74,7 +75,7 @@ export class TransparentRetryClient implements ClientEngine, RetryOwner {
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#underWay > 0) {
-      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+      await this.#closing.wait();
     }
     await this.engine.close();
   }
@@ -105,8 +106,8 @@ export class TransparentRetryClient implements ClientEngine, RetryOwner {
   /** @internal */
   exchangeOver(): void {
     this.#underWay--;
-    if (this.#underWay === 0 && this.#whenIdle.length > 0) {
-      this.#whenIdle.splice(0).forEach((resolve) => resolve());
+    if (this.#underWay === 0) {
+      this.#closing.release();
     }
   }
 
